@@ -1,0 +1,1 @@
+//! Statements, migrations and one contract suite for PostgreSQL and SQLite

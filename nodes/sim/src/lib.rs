@@ -1,0 +1,1 @@
+//! Seeded shoppers and devices that use the public interfaces only

@@ -1,0 +1,1 @@
+//! Wire types of aisle: ids, topics, envelope and payloads
