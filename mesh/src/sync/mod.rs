@@ -1,0 +1,8 @@
+//! The sync protocol `aisle-sync/1` as pure state machines, and the shells that run them.
+//!
+//! Owns the four machines of SYNC.md section 4 (HELLO, node link, sender, receiver), the traits of the logs they move records between, and
+//! the drivers that run them over a link. Numbers come from the sender's durable log, acknowledgements from the receiver's own commit;
+//! whatever the link loses is sent again. Machines do no IO and draw no time or randomness of their own.
+
+pub mod hello;
+pub mod log;
