@@ -1,1 +1,22 @@
-//! Wire types of aisle: ids, topics, envelope and payloads
+//! Wire types of aisle: everything that crosses a process boundary is declared here, once.
+//!
+//! Owns ids, MQTT topics, HTTP routes, the CloudEvents envelope, payload families, one-time codes and limits. Takes and emits
+//! nothing: types, builders and parsers only. A value that does not parse becomes a typed error that names field and reason.
+
+pub mod code;
+pub mod content;
+pub mod event;
+pub mod generate;
+pub mod golden;
+pub mod http;
+pub mod ids;
+pub mod limits;
+pub mod nfc;
+pub mod offer;
+pub mod record;
+pub mod screen;
+pub mod store;
+pub mod sync;
+pub mod text;
+pub mod topic;
+pub mod visit;

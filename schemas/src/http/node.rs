@@ -1,0 +1,86 @@
+//! HTTP face of a store node: bodies and routes. Serves the store's browser surfaces and phones on the store's network.
+
+
+use super::{Auth::*, Method::*, Route, route, stream};
+use crate::{
+    ids::{DeviceId, StoreId, VisitId, VisitToken, ZoneId},
+    topic::DeviceKind,
+    visit::CheckInMethod,
+};
+
+/// A device opens its session; the answer sets the cookie `aisle_device`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceSignIn {
+    pub kind: DeviceKind,
+    pub device: DeviceId,
+    #[schemars(length(max = 128))]
+    pub secret: String,
+}
+
+/// A phone checks in at the door.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(deny_unknown_fields)]
+pub struct NodeCheckIn {
+    #[schemars(length(max = 200))]
+    pub code: String,
+    #[schemars(length(max = 200))]
+    pub pass: String,
+    pub method: CheckInMethod,
+}
+
+/// The visit is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct NodeCheckedIn {
+    pub visit: VisitId,
+    pub token: VisitToken,
+    /// True where this check-in joined a visit that was open already.
+    pub joined: bool,
+}
+
+/// A phone says in which zone it is (opted-in app only).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(deny_unknown_fields)]
+pub struct ZoneEntered {
+    pub zone: ZoneId,
+}
+
+/// What anyone may know of the node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct NodeStatus {
+    pub store: StoreId,
+    pub visits_open: u32,
+    /// Up to date with the cloud; the store works either way.
+    pub cloud: CloudLink,
+    /// Records accepted and not yet applied by the cloud.
+    #[ts(type = "number")]
+    pub pending: u64,
+    pub at: DateTime<Utc>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum CloudLink {
+    Open,
+    Cut,
+}
+
+/// All routes of a node, pages aside.
+pub const ROUTES: &[Route] = &[
+    route(Post, "/v1/device-sessions", Public, Some("DeviceSignIn"), 204, None, "Open a device session"),
+    stream("/v1/screens/{screen}/events", Device, &[("plan", "ScreenPlan"), ("command", "ScreenCommand")], "What this screen shall play"),
+    route(Post, "/v1/screens/{screen}/plays", Device, Some("PlayReport"), 200, Some("PlayAck"), "Proof of play"),
+    route(Put, "/v1/screens/{screen}/state", Device, Some("ScreenState"), 204, None, "A screen's own state"),
+    route(Post, "/v1/screens/{screen}/interactions", Device, Some("ScreenInteraction"), 204, None, "A touch or an approach, by nobody in particular"),
+    stream("/v1/nfc/{display}/events", Device, &[("show", "NfcShow")], "What this display shows"),
+    route(Post, "/v1/nfc/{display}/taps", Device, Some("NfcTap"), 202, None, "The display was touched"),
+    stream("/v1/doors/{touchpoint}/events", Device, &[("code", "DoorCode")], "The door's check-in code"),
+    route(Post, "/v1/sensors/{touchpoint}/counts", Device, Some("ZoneCount"), 204, None, "How many people a sensor counts"),
+    route(Post, "/v1/checkins", Public, Some("NodeCheckIn"), 201, Some("NodeCheckedIn"), "Check in at the door"),
+    route(Post, "/v1/visits/{token}/zones", Visit, Some("ZoneEntered"), 204, None, "Enter a zone"),
+    route(Post, "/v1/visits/{token}/checkout", Visit, None, 204, None, "Check out"),
+    route(Get, "/v1/status", Public, None, 200, Some("NodeStatus"), "The node at a glance"),
+    route(Get, "/healthz", Public, None, 200, None, "The process lives"),
+    route(Get, "/readyz", Public, None, 200, None, "The node serves"),
+    route(Get, "/metrics", Public, None, 200, None, "Prometheus metrics"),
+];

@@ -1,0 +1,115 @@
+//! Every record and document type that crosses between store and cloud, declared once: type, stream, body.
+//!
+//! Owns the list; [`Body`] is the parsed form. An unknown type is an error that the receiver quarantines, never a silent skip.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::{
+    nfc::{NfcProgramme, NfcReport, TapKept, TapRecorded},
+    offer::Offer,
+    screen::{Play, ScreenProgramme, ScreenReport},
+    store::{StoreProfile, ZoneReport},
+    sync::Stream,
+    visit::{AdmitVisit, CheckInRefused, CloseVisit, ContextLease, DeviceAttached, OrderDone, VisitClosed, VisitOpened, VisitSeen},
+};
+
+/// A record type as documented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordType {
+    /// CloudEvents `type`.
+    pub name: &'static str,
+    pub stream: Stream,
+    /// For documents the first part of the key (`screen` in `screen/window-1`), else the noun of `subject`.
+    pub subject: &'static str,
+    /// Name of the body's JSON Schema.
+    pub body: &'static str,
+}
+
+/// Why a record's body could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    #[error("unknown record type {type_:?} with subject {subject:?}")]
+    UnknownType { type_: String, subject: String },
+    #[error("failed to read the body of {type_}: {reason}")]
+    Malformed { type_: String, reason: String },
+}
+
+macro_rules! records {
+    ($($(#[doc = $doc:literal])* $variant:ident($body:ident) = $type:literal, $stream:ident, $subject:literal;)*) => {
+        /// A record's body, parsed.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Body { $($(#[doc = $doc])* $variant(Box<$body>)),* }
+
+        /// All record types.
+        pub const RECORD_TYPES: &[RecordType] = &[$(RecordType { name: $type, stream: Stream::$stream, subject: $subject, body: stringify!($body) }),*];
+
+        impl Body {
+            /// CloudEvents `type`.
+            pub fn type_name(&self) -> &'static str { match self { $(Self::$variant(_) => $type),* } }
+            /// Stream it travels on.
+            pub fn stream(&self) -> Stream { match self { $(Self::$variant(_) => Stream::$stream),* } }
+            /// The body as JSON.
+            pub fn to_raw(&self) -> Result<Box<RawValue>, serde_json::Error> { match self { $(Self::$variant(body) => to_raw(body)),* } }
+            /// Reads a body by type and, for documents, the first part of the key in `subject`.
+            pub fn parse(type_: &str, subject: &str, data: &RawValue) -> Result<Self, BodyError> {
+                let noun = subject.split('/').next().unwrap_or_default();
+                $(if type_ == $type && noun == $subject {
+                    return serde_json::from_str(data.get()).map(|body| Self::$variant(Box::new(body)))
+                        .map_err(|e| BodyError::Malformed { type_: type_.to_owned(), reason: e.to_string() });
+                })*
+                Err(BodyError::UnknownType { type_: type_.to_owned(), subject: subject.to_owned() })
+            }
+        }
+    };
+}
+
+fn to_raw<T: Serialize>(body: &T) -> Result<Box<RawValue>, serde_json::Error> {
+    serde_json::value::to_raw_value(body)
+}
+
+/// CloudEvents type of a desired document; `data: null` deletes it.
+pub const DESIRED_SET: &str = "aisle.desired.set.v1";
+/// CloudEvents type of a reported document.
+pub const REPORTED_SET: &str = "aisle.reported.set.v1";
+
+records! {
+    /// A visit began.
+    VisitOpened(VisitOpened) = "aisle.visit.opened.v1", Sess, "visit";
+    /// A second check-in joined an open visit.
+    DeviceAttached(DeviceAttached) = "aisle.visit.device-attached.v1", Sess, "visit";
+    /// A signal within a visit.
+    VisitSeen(VisitSeen) = "aisle.visit.seen.v1", Sess, "visit";
+    /// A visit ended.
+    VisitClosed(VisitClosed) = "aisle.visit.closed.v1", Sess, "visit";
+    /// A check-in was refused.
+    CheckInRefused(CheckInRefused) = "aisle.checkin.refused.v1", Audit, "checkin";
+    /// What became of an order.
+    OrderDone(OrderDone) = "aisle.order.done.v1", Audit, "order";
+    /// Proof of play.
+    PlayLogged(Play) = "aisle.play.logged.v1", Tele, "screen";
+    /// An NFC display was touched.
+    TapRecorded(TapRecorded) = "aisle.tap.recorded.v1", Tele, "nfc";
+    /// State of a screen.
+    ScreenReported(ScreenReport) = "aisle.reported.set.v1", Reported, "screen";
+    /// State of an NFC display.
+    NfcReported(NfcReport) = "aisle.reported.set.v1", Reported, "nfc";
+    /// Counts of a zone.
+    ZoneReported(ZoneReport) = "aisle.reported.set.v1", Reported, "zone";
+    /// Check in through the cloud.
+    AdmitVisit(AdmitVisit) = "aisle.visit.admit.v1", Order, "visit";
+    /// End a visit.
+    CloseVisit(CloseVisit) = "aisle.visit.close.v1", Order, "visit";
+    /// A tap was claimed by a phone.
+    TapKept(TapKept) = "aisle.tap.kept.v1", Order, "nfc";
+    /// The store itself.
+    StoreDesired(StoreProfile) = "aisle.desired.set.v1", Desired, "store";
+    /// A screen's programme.
+    ScreenDesired(ScreenProgramme) = "aisle.desired.set.v1", Desired, "screen";
+    /// An NFC display's programme.
+    NfcDesired(NfcProgramme) = "aisle.desired.set.v1", Desired, "nfc";
+    /// A published offer.
+    OfferDesired(Offer) = "aisle.desired.set.v1", Desired, "offer";
+    /// Context of an open visit.
+    ContextDesired(ContextLease) = "aisle.desired.set.v1", Desired, "context";
+}
