@@ -1,5 +1,9 @@
 //! HTTP face of the cloud: bodies and routes for customers, staff and integrations.
 
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 
 use super::{Auth::*, FieldError, Method::*, Route, route, stream};
 use crate::{

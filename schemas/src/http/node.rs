@@ -1,5 +1,9 @@
 //! HTTP face of a store node: bodies and routes. Serves the store's browser surfaces and phones on the store's network.
 
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 
 use super::{Auth::*, Method::*, Route, route, stream};
 use crate::{
