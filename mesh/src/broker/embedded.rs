@@ -1,0 +1,204 @@
+//! The broker inside the process, on crate `mqtt5`.
+//!
+//! Owns: one listener that speaks MQTT 5 and 3.1.1, and the sessions on it. Takes: `Access`, asked at every connect,
+//! publish and subscribe. Emits: its bound address. On failure: a start that fails says why; if the accept loop ends
+//! by itself, `ended` resolves and the process should exit. It keeps sessions and retained messages in memory only.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use mqtt5::broker::auth::{AuthProvider, AuthResult};
+use mqtt5::broker::config::{BrokerConfig, StorageBackend, StorageConfig};
+use mqtt5::broker::server::BrokerShutdownHandle;
+use mqtt5::broker::MqttBroker;
+use mqtt5::packet::connect::ConnectPacket;
+use mqtt5::protocol::v5::reason_codes::ReasonCode;
+use tokio::sync::watch;
+
+use super::{
+    Access, Broker, BrokerError, PACKET_BYTES_MAX, QUEUE_BYTES_MAX, QUEUE_MESSAGES_MAX, RECEIVE_MAX, RETAINED_MAX,
+    Refusal, Refused, SESSION_EXPIRY_S,
+};
+use crate::telemetry::Counted;
+
+/// Filters one client may hold: an instance that owns every partition holds 256 (AS-089), and the rest is margin.
+const SUBSCRIPTIONS_MAX: usize = 512;
+/// Messages handed to one client's task before they go to its queue.
+const CLIENT_CHANNEL: usize = 256;
+/// Topic aliases: the protocol forbids them (AS-028), devices may use a few.
+const TOPIC_ALIASES_MAX: u16 = 16;
+/// How often sessions that nobody came back for are swept.
+const SWEEP_S: u64 = 60;
+
+/// Where and how widely to listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmbeddedConfig {
+    /// Address to listen on; port 0 takes a free one.
+    pub bind: SocketAddr,
+    /// Connections at once.
+    pub clients_max: usize,
+}
+
+/// A running embedded broker. Dropping it stops it without waiting.
+pub struct EmbeddedBroker {
+    address: SocketAddr,
+    shutdown: BrokerShutdownHandle,
+    ended: watch::Receiver<bool>,
+}
+
+impl EmbeddedBroker {
+    /// Binds, and returns once clients can connect.
+    ///
+    /// # Errors
+    /// When the address cannot be bound or a limit is out of range.
+    pub async fn start(config: EmbeddedConfig, access: Access) -> Result<Self, BrokerError> {
+        let EmbeddedConfig { bind, clients_max } = config;
+        let failed = |reason: String| BrokerError::Start { address: bind, reason };
+
+        let broker = MqttBroker::with_config(library_config(bind, clients_max)).await;
+        let mut broker = broker.map_err(|error| failed(error.to_string()))?.with_auth_provider(Arc::new(Gate { access }));
+        let address = broker.local_addr().ok_or_else(|| failed("no address was bound".to_owned()))?;
+        let shutdown = broker.shutdown_handle();
+        let mut ready = broker.ready_receiver();
+        let (ended_tx, ended) = watch::channel(false);
+        tokio::spawn(async move {
+            match broker.run().await {
+                Ok(()) => tracing::info!(%address, "embedded broker stopped"),
+                Err(error) => tracing::error!(%address, %error, "embedded broker failed"),
+            }
+            ended_tx.send_replace(true);
+        });
+        if ready.wait_for(|ready| *ready).await.is_err() {
+            return Err(failed("accept loop ended at once".to_owned()));
+        }
+        Ok(Self { address, shutdown, ended })
+    }
+}
+
+#[async_trait]
+impl Broker for EmbeddedBroker {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    async fn ended(&self) {
+        let mut ended = self.ended.clone();
+        // An error means that the sender is gone, and with it the broker.
+        if ended.wait_for(|ended| *ended).await.is_err() {
+            tracing::debug!("embedded broker's task is gone");
+        }
+    }
+
+    async fn stop(self: Box<Self>) {
+        self.shutdown.shutdown();
+        self.ended().await;
+    }
+}
+
+impl Drop for EmbeddedBroker {
+    fn drop(&mut self) {
+        self.shutdown.shutdown();
+    }
+}
+
+fn library_config(bind: SocketAddr, clients_max: usize) -> BrokerConfig {
+    let mut storage = StorageConfig::new();
+    storage.backend = StorageBackend::Memory;
+    storage.enable_persistence = true;
+    storage.cleanup_interval = Duration::from_secs(SWEEP_S);
+    storage.max_queued_messages_per_client = QUEUE_MESSAGES_MAX;
+    storage.max_queued_bytes_per_client = QUEUE_BYTES_MAX;
+
+    let mut config = BrokerConfig::new().with_bind_address(bind);
+    config.max_clients = clients_max;
+    config.session_expiry_interval = Duration::from_secs(SESSION_EXPIRY_S);
+    config.max_packet_size = PACKET_BYTES_MAX;
+    config.topic_alias_maximum = TOPIC_ALIASES_MAX;
+    // A shared subscription would spread one publisher's messages over several readers and lose their order.
+    config.shared_subscription_available = false;
+    config.max_subscriptions_per_client = SUBSCRIPTIONS_MAX;
+    config.max_retained_messages = RETAINED_MAX;
+    config.max_retained_message_size = PACKET_BYTES_MAX;
+    config.client_channel_capacity = CLIENT_CHANNEL;
+    config.server_receive_maximum = Some(RECEIVE_MAX);
+    config.sys_topics_enabled = false;
+    config.storage_config = storage;
+    config
+}
+
+/// Lets the library ask our rules.
+struct Gate {
+    access: Access,
+}
+
+type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+impl AuthProvider for Gate {
+    fn authenticate<'a>(
+        &'a self,
+        connect: &'a ConnectPacket,
+        _client_addr: SocketAddr,
+    ) -> Answer<'a, mqtt5::Result<AuthResult>> {
+        let decided = self.access.with(|rules| {
+            rules.authenticate(
+                &connect.client_id,
+                connect.username.as_deref(),
+                connect.password.as_deref(),
+                connect.will.as_ref().map(|will| will.topic.as_str()),
+            )
+        });
+        let result = match decided {
+            Ok(account) => AuthResult::success_with_user(account.as_str()),
+            Err(refusal) => {
+                Refused { account: "", refusal }.emit();
+                AuthResult::fail(connect_reason(refusal))
+            }
+        };
+        Box::pin(std::future::ready(Ok(result)))
+    }
+
+    fn authorize_publish<'a>(&'a self, _client_id: &str, user_id: Option<&'a str>, topic: &'a str) -> Answer<'a, bool> {
+        let decided = self.allowed(user_id, |rules, account| rules.may_publish(account, topic));
+        Box::pin(std::future::ready(decided))
+    }
+
+    fn authorize_subscribe<'a>(
+        &'a self,
+        _client_id: &str,
+        user_id: Option<&'a str>,
+        topic_filter: &'a str,
+    ) -> Answer<'a, bool> {
+        let decided = self.allowed(user_id, |rules, account| rules.may_subscribe(account, topic_filter));
+        Box::pin(std::future::ready(decided))
+    }
+}
+
+impl Gate {
+    fn allowed(
+        &self,
+        account: Option<&str>,
+        decide: impl FnOnce(&super::AccessRules, &str) -> Result<(), Refusal>,
+    ) -> bool {
+        let account = account.unwrap_or_default();
+        match self.access.with(|rules| decide(rules, account)) {
+            Ok(()) => true,
+            Err(refusal) => {
+                Refused { account, refusal }.emit();
+                false
+            }
+        }
+    }
+}
+
+fn connect_reason(refusal: Refusal) -> ReasonCode {
+    match refusal {
+        Refusal::CredentialsMissing | Refusal::WillForbidden => ReasonCode::NotAuthorized,
+        Refusal::AccountUnknown | Refusal::SecretWrong => ReasonCode::BadUsernameOrPassword,
+        Refusal::ClientIdForeign => ReasonCode::ClientIdentifierNotValid,
+        Refusal::PublishForbidden | Refusal::SubscribeForbidden => ReasonCode::NotAuthorized,
+    }
+}

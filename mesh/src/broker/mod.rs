@@ -1,0 +1,119 @@
+//! The MQTT broker as aisle sees it: an address, and rules.
+//!
+//! Owns: the `Broker` trait, the shared access rules and the count of refusals. Takes: `AccessRules`. Emits: a running
+//! broker, embedded or mosquitto. On failure: a broker that cannot start says why; nothing of value is lost with one
+//! that dies, because no broker ever holds the only copy of anything.
+
+pub mod access;
+pub mod credential;
+pub mod embedded;
+pub mod filter;
+pub mod mosquitto;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+
+pub use access::{AccessRules, Account, AccountName, AccountNameError, Refusal, Role};
+pub use credential::{Credential, CredentialError, secret_from_random};
+pub use embedded::{EmbeddedBroker, EmbeddedConfig};
+pub use filter::{filter_covers, filter_is_valid, filter_matches, topic_is_valid};
+pub use mosquitto::MosquittoBroker;
+
+use crate::telemetry::Counted;
+
+/// Largest packet brokers must take, in bytes (AS-096): a batch, its topic and properties, twice over.
+pub const PACKET_BYTES_MAX: usize = 128 * 1024;
+/// Publishes a broker lets each client have without PUBACK: twice the widest window of AS-029.
+pub const RECEIVE_MAX: u16 = 256;
+/// Bytes a broker keeps for one client that does not read; beyond, the newest are dropped and the protocol resends.
+pub const QUEUE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Messages a broker keeps for one client that does not read.
+pub const QUEUE_MESSAGES_MAX: usize = 1_000;
+/// Retained messages of one broker: ten per device and partition states, with room.
+pub const RETAINED_MAX: usize = 50_000;
+/// Seconds after which a broker forgets a session whose client is gone.
+pub const SESSION_EXPIRY_S: u64 = 3_600;
+
+/// A running broker.
+#[async_trait]
+pub trait Broker: Send + Sync {
+    /// Where clients connect.
+    fn address(&self) -> SocketAddr;
+
+    /// Resolves when the broker is no longer running, for whatever reason.
+    async fn ended(&self);
+
+    /// Stops it and waits until its port is free.
+    async fn stop(self: Box<Self>);
+}
+
+/// Why a broker is not running.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// The listening socket could not be opened, or a limit is out of range.
+    #[error("failed to start broker on {address}: {reason}")]
+    Start {
+        /// Address asked for.
+        address: SocketAddr,
+        /// What the broker says.
+        reason: String,
+    },
+    /// A file of the broker could not be written.
+    #[error("failed to write {file}")]
+    Write {
+        /// The file.
+        file: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The broker's process could not be started.
+    #[error("failed to run {program}")]
+    Run {
+        /// The program.
+        program: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// The rules of a running broker. Clones share them, and changes hold from the next packet on.
+#[derive(Debug, Clone, Default)]
+pub struct Access(Arc<RwLock<AccessRules>>);
+
+impl Access {
+    /// Starts with these rules.
+    #[must_use]
+    pub fn new(rules: AccessRules) -> Self {
+        Self(Arc::new(RwLock::new(rules)))
+    }
+
+    /// Reads the rules. A poisoned lock is read all the same: a panic aborts the process, so nobody sees half a change.
+    pub fn with<T>(&self, read: impl FnOnce(&AccessRules) -> T) -> T {
+        read(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes the rules.
+    pub fn update<T>(&self, change: impl FnOnce(&mut AccessRules) -> T) -> T {
+        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A client or packet was refused.
+#[derive(Debug, Clone)]
+struct Refused<'a> {
+    account: &'a str,
+    refusal: Refusal,
+}
+
+impl Counted for Refused<'_> {
+    fn emit(self) {
+        let Self { account, refusal } = self;
+        metrics::counter!("aisle_broker_refusals_total", "reason" => refusal.label()).increment(1);
+        // An account that signed in is known and a name of ours; what strangers send as a name is not logged.
+        tracing::warn!(account, reason = refusal.label(), "broker refused");
+    }
+}

@@ -1,0 +1,1 @@
+//! Actors that fail are built anew.
