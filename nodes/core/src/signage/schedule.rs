@@ -1,0 +1,239 @@
+//! The programme of one screen, read from its document.
+//!
+//! Owns the parsing of a programme: after it, zones exist, hours are hours, durations are within bounds and each P2 content names its audience.
+//! Takes the wire form. Emits [`Programme`]. On failure: [`ProgrammeError`] with the field, and the screen keeps its last programme.
+use std::collections::{BTreeMap, BTreeSet};
+
+use aisle_schemas::content::{Content, ContentClass};
+use aisle_schemas::offer::Offer;
+use aisle_schemas::screen::{Criterion, Layout, LayoutZoneKind, OfferSubscription, ScheduleEvent, ScreenProgramme};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc, Weekday};
+use thiserror::Error;
+
+use super::day_part::{DayPart, Exception, Hours};
+use crate::display::{self, Field, SensitiveTopic};
+use crate::ids::{EventSlug, LayoutZoneId, OfferId, ScreenId, SegmentId, ZoneId};
+
+/// Zones of a layout.
+pub const ZONES_MAX: usize = 16;
+/// Events of one programme.
+pub const EVENTS_MAX: usize = 500;
+/// Criteria of one event.
+pub const CRITERIA_MAX: usize = 16;
+/// Exceptions of one day part.
+pub const EXCEPTIONS_MAX: usize = 100;
+/// Seconds an item may last.
+pub const DURATION_S: std::ops::RangeInclusive<u32> = 1..=86_400;
+/// Pixels of a layout's side.
+pub const PIXELS: std::ops::RangeInclusive<u32> = 1..=16_384;
+
+/// Why a programme cannot be played: which field, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{field}: {reason}")]
+pub struct ProgrammeError {
+    pub field: String,
+    pub reason: String,
+}
+
+/// One event of a schedule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    pub id: EventSlug,
+    pub zone: LayoutZoneId,
+    pub priority: u32,
+    pub order: u32,
+    pub content: Content,
+    pub offer: Option<OfferId>,
+    pub duration_s: u32,
+    pub from: Option<DateTime<Utc>>,
+    pub to: Option<DateTime<Utc>>,
+    pub day_part: Option<DayPart>,
+    pub criteria: Vec<Criterion>,
+    /// Plays in a sliding hour; none for no limit.
+    pub plays_per_hour_max: Option<u32>,
+}
+
+/// The programme of one screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Programme {
+    pub screen: ScreenId,
+    /// Zone of the store in which the screen hangs.
+    pub zone: ZoneId,
+    pub layout: Layout,
+    /// The zone that taps and subscribed offers refer to.
+    pub main: LayoutZoneId,
+    pub events: Vec<Event>,
+    pub subscription: Option<OfferSubscription>,
+    /// Shown when nothing else may be; generic, so that it always may.
+    pub fallback: Content,
+}
+
+fn wrong(field: impl Into<String>, reason: impl Into<String>) -> ProgrammeError {
+    ProgrammeError { field: field.into(), reason: reason.into() }
+}
+
+impl TryFrom<&ScreenProgramme> for Programme {
+    type Error = ProgrammeError;
+
+    fn try_from(wire: &ScreenProgramme) -> Result<Self, Self::Error> {
+        let ScreenProgramme { screen, name: _, zone, layout, events, subscription, fallback } = wire;
+        let main = check_layout(layout)?;
+        if events.len() > EVENTS_MAX {
+            return Err(wrong("events", format!("are more than {EVENTS_MAX}")));
+        }
+        let mut seen = BTreeSet::new();
+        let mut parsed = Vec::with_capacity(events.len());
+        for (index, event) in events.iter().enumerate() {
+            let at = format!("events[{index}]");
+            if !seen.insert(event.id.clone()) {
+                return Err(wrong(format!("{at}.id"), "is used twice"));
+            }
+            parsed.push(read_event(event, layout, &at)?);
+        }
+        if let Some(subscription) = subscription
+            && !DURATION_S.contains(&subscription.duration_s)
+        {
+            return Err(wrong("subscription.duration_s", "must be 1 to 86400"));
+        }
+        match fallback.class {
+            ContentClass::P0 | ContentClass::P1 => {}
+            ContentClass::P2 | ContentClass::P3 | ContentClass::P4 => {
+                return Err(wrong("fallback.class", "must be P0 or P1, so that it may always be shown"));
+            }
+        }
+        Ok(Self {
+            screen: screen.clone(),
+            zone: zone.clone(),
+            layout: layout.clone(),
+            main,
+            events: parsed,
+            subscription: subscription.clone(),
+            fallback: fallback.clone(),
+        })
+    }
+}
+
+fn check_layout(layout: &Layout) -> Result<LayoutZoneId, ProgrammeError> {
+    if layout.zones.len() > ZONES_MAX {
+        return Err(wrong("layout.zones", format!("are more than {ZONES_MAX}")));
+    }
+    if !PIXELS.contains(&layout.width) || !PIXELS.contains(&layout.height) {
+        return Err(wrong("layout", "must be 1 to 16384 pixels wide and high"));
+    }
+    let mut seen = BTreeSet::new();
+    let mut main = None;
+    for (index, zone) in layout.zones.iter().enumerate() {
+        let at = format!("layout.zones[{index}]");
+        if !seen.insert(&zone.id) {
+            return Err(wrong(format!("{at}.id"), "is used twice"));
+        }
+        let inside = |from: u32, length: u32, side: u32| length > 0 && from.checked_add(length).is_some_and(|end| end <= side);
+        if !inside(zone.x, zone.w, layout.width) || !inside(zone.y, zone.h, layout.height) {
+            return Err(wrong(at, "must lie within the layout"));
+        }
+        match zone.kind {
+            LayoutZoneKind::Main if main.is_some() => return Err(wrong(format!("{at}.kind"), "is main a second time")),
+            LayoutZoneKind::Main => main = Some(zone.id.clone()),
+            LayoutZoneKind::Ticker | LayoutZoneKind::PriceBar | LayoutZoneKind::Overlay => {}
+        }
+    }
+    main.ok_or_else(|| wrong("layout.zones", "must hold one of kind main"))
+}
+
+fn read_event(event: &ScheduleEvent, layout: &Layout, at: &str) -> Result<Event, ProgrammeError> {
+    let ScheduleEvent {
+        id,
+        zone,
+        priority,
+        order,
+        content,
+        offer,
+        duration_s,
+        from,
+        to,
+        day_part,
+        criteria,
+        max_plays_per_hour,
+    } = event;
+    if !layout.zones.iter().any(|known| known.id == *zone) {
+        return Err(wrong(format!("{at}.zone"), "is not a zone of the layout"));
+    }
+    if !DURATION_S.contains(duration_s) {
+        return Err(wrong(format!("{at}.duration_s"), "must be 1 to 86400"));
+    }
+    if criteria.len() > CRITERIA_MAX {
+        return Err(wrong(format!("{at}.criteria"), format!("are more than {CRITERIA_MAX}")));
+    }
+    if content.class == ContentClass::P2 && (content.segment.is_none() || offer.is_none()) {
+        return Err(wrong(format!("{at}.content"), "of class P2 must name its segment and an offer, which K1 and K2 count"));
+    }
+    if let Some(segment) = &content.segment {
+        SegmentId::parse(segment).map_err(|error| wrong(format!("{at}.content.segment"), error.to_string()))?;
+    }
+    Ok(Event {
+        id: id.clone(),
+        zone: zone.clone(),
+        priority: *priority,
+        order: *order,
+        content: content.clone(),
+        offer: *offer,
+        duration_s: *duration_s,
+        from: *from,
+        to: *to,
+        day_part: day_part.as_ref().map(|part| read_day_part(part, &format!("{at}.day_part"))).transpose()?,
+        criteria: criteria.clone(),
+        plays_per_hour_max: (*max_plays_per_hour > 0).then_some(*max_plays_per_hour),
+    })
+}
+
+fn read_day_part(wire: &aisle_schemas::screen::DayPart, at: &str) -> Result<DayPart, ProgrammeError> {
+    let aisle_schemas::screen::DayPart { start, end, weekdays, exceptions } = wire;
+    if exceptions.len() > EXCEPTIONS_MAX {
+        return Err(wrong(format!("{at}.exceptions"), format!("are more than {EXCEPTIONS_MAX}")));
+    }
+    let hours = |start: &str, end: &str| {
+        let time = |text: &str| {
+            NaiveTime::parse_from_str(text, "%H:%M").map_err(|_| wrong(at, format!("{text:?} must be a time HH:MM")))
+        };
+        Ok::<_, ProgrammeError>(Hours { start: time(start)?, end: time(end)? })
+    };
+    let mut days = Vec::new();
+    for day in if weekdays.is_empty() { &[1, 2, 3, 4, 5, 6, 7] } else { weekdays.as_slice() } {
+        let from_monday = day.checked_sub(1).and_then(|day| Weekday::try_from(day).ok());
+        days.push(from_monday.ok_or_else(|| wrong(format!("{at}.weekdays"), "must be 1 (Monday) to 7"))?);
+    }
+    let mut changed = BTreeMap::new();
+    for (index, exception) in exceptions.iter().enumerate() {
+        let date = NaiveDate::parse_from_str(&exception.date, "%Y-%m-%d")
+            .map_err(|_| wrong(format!("{at}.exceptions[{index}].date"), "must be YYYY-MM-DD"))?;
+        let instead = match &exception.hours {
+            None => Exception::Closed,
+            Some((start, end)) => Exception::Open(hours(start, end)?),
+        };
+        changed.insert(date, instead);
+    }
+    Ok(DayPart::new(hours(start, end)?, &days, changed))
+}
+
+/// How much a content says about people, as the display policy sees it. Whatever lacks what its class needs counts as the most sensitive.
+#[must_use]
+pub fn classify(content: &Content, offer: Option<&Offer>) -> display::Content {
+    let unnamed = display::Content::Sensitive { field: Field::Unnamed };
+    match content.class {
+        ContentClass::P0 => display::Content::Generic,
+        ContentClass::P1 => display::Content::Context,
+        ContentClass::P2 => match (content.segment.as_deref().map(SegmentId::parse), offer) {
+            (Some(Ok(segment)), Some(offer)) => display::Content::Audience {
+                segment,
+                creative: offer.offer,
+                topic: SensitiveTopic::of_category(&offer.product.category),
+            },
+            (None | Some(Ok(_) | Err(_)), None | Some(_)) => unnamed,
+        },
+        ContentClass::P3 => offer.map_or(unnamed, |offer| display::Content::Personal {
+            product: offer.product.sku.clone(),
+            field: Field::Wishes,
+        }),
+        ContentClass::P4 => unnamed,
+    }
+}

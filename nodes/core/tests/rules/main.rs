@@ -1,0 +1,16 @@
+//! Rules of a store that need more than one of its parts: display policy over zones, visits over time, plans over programmes.
+//!
+//! Owns one test program with one module per subject. Takes seeds from proptest, which prints them. Emits nothing. On failure: the failing
+//! scene is printed whole.
+#![allow(clippy::unwrap_used)]
+mod display;
+mod plan;
+mod plays;
+mod visits;
+
+use chrono::{DateTime, Utc};
+
+/// An instant, seconds after 1970.
+fn at(s: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(s, 0).unwrap()
+}
