@@ -8,13 +8,13 @@ use ts_rs::TS;
 use super::{Auth::*, FieldError, Method::*, Route, route, stream};
 use crate::{
     content::{Content, Money, SurfaceKind},
-    ids::{CampaignId, CandidateId, CardId, ConsentId, CustomerId, DecisionId, DialogueId, EventId, NodeId, OfferId, Sku, StoreId, VisitId},
+    ids::{CampaignId, CandidateId, CardId, ConsentId, CustomerId, DecisionId, DialogueId, EventId, NodeId, OfferId, StoreId, VisitId},
     nfc::NfcReport,
     offer::{OfferTarget, Product, Variant},
     screen::ScreenReport,
     store::{StoreProfile, ZoneReport},
     text::{Language, LocalText},
-    visit::{CheckInMethod, CloseReason, RankedOffer},
+    visit::{CheckInMethod, CloseReason},
 };
 
 // --- sign-in -----------------------------------------------------------------------------------------------------------------
@@ -663,17 +663,10 @@ pub struct ContextReport {
     pub open_complaint: Option<bool>,
 }
 
-/// Ranking for one customer, for tools.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
-pub struct Ranking {
-    pub offers: Vec<RankedOffer>,
-}
-
 /// A product seen in sales or offers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 pub struct Catalogue {
     pub products: Vec<Product>,
-    pub images: Vec<Sku>,
 }
 
 /// All routes of the cloud, pages aside.

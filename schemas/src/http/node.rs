@@ -51,7 +51,7 @@ pub struct ZoneEntered {
 
 /// What anyone may know of the node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
-pub struct NodeStatus {
+pub struct NodeOverview {
     pub store: StoreId,
     pub visits_open: u32,
     /// Up to date with the cloud; the store works either way.
@@ -83,7 +83,7 @@ pub const ROUTES: &[Route] = &[
     route(Post, "/v1/checkins", Public, Some("NodeCheckIn"), 201, Some("NodeCheckedIn"), "Check in at the door"),
     route(Post, "/v1/visits/{token}/zones", Visit, Some("ZoneEntered"), 204, None, "Enter a zone"),
     route(Post, "/v1/visits/{token}/checkout", Visit, None, 204, None, "Check out"),
-    route(Get, "/v1/status", Public, None, 200, Some("NodeStatus"), "The node at a glance"),
+    route(Get, "/v1/status", Public, None, 200, Some("NodeOverview"), "The node at a glance"),
     route(Get, "/healthz", Public, None, 200, None, "The process lives"),
     route(Get, "/readyz", Public, None, 200, None, "The node serves"),
     route(Get, "/metrics", Public, None, 200, None, "Prometheus metrics"),

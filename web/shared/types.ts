@@ -1,0 +1,1111 @@
+// Wire types of aisle for the pages, generated from the crate aisle-schemas: `make schemas`. Do not edit.
+
+/**
+ * One physical store.
+ */
+export type StoreId = string;
+
+/**
+ * A named area of a store.
+ */
+export type ZoneId = string;
+
+/**
+ * A signage screen.
+ */
+export type ScreenId = string;
+
+/**
+ * An NFC display.
+ */
+export type DisplayId = string;
+
+/**
+ * A place of contact that is neither screen nor NFC display: door, reader, sensor.
+ */
+export type TouchpointId = string;
+
+/**
+ * Any device with credentials at the local broker or the node's HTTP face.
+ */
+export type DeviceId = string;
+
+/**
+ * A product as the retailer names it.
+ */
+export type Sku = string;
+
+/**
+ * A product category, `department` or `department-kind`, e.g. `pet-cat`.
+ */
+export type CategoryId = string;
+
+/**
+ * One zone of a screen's layout (`main`, `ticker`).
+ */
+export type LayoutZoneId = string;
+
+/**
+ * One event of a screen's schedule.
+ */
+export type EventSlug = string;
+
+/**
+ * A record, message or request: the idempotency key of everything.
+ */
+export type EventId = string;
+
+/**
+ * The root of an identity component. Never leaves the cloud.
+ */
+export type CustomerId = string;
+
+/**
+ * One stay in one store.
+ */
+export type VisitId = string;
+
+/**
+ * An offer, all its revisions.
+ */
+export type OfferId = string;
+
+/**
+ * A campaign that groups offers.
+ */
+export type CampaignId = string;
+
+/**
+ * A card in a customer's feed.
+ */
+export type CardId = string;
+
+/**
+ * The verdict on one candidate.
+ */
+export type DecisionId = string;
+
+/**
+ * A candidate message.
+ */
+export type CandidateId = string;
+
+/**
+ * A check-in pass: random, known to the cloud alone.
+ */
+export type PassId = string;
+
+/**
+ * One boot of a screen.
+ */
+export type BootId = string;
+
+/**
+ * One touch of an NFC display.
+ */
+export type TapId = string;
+
+/**
+ * A dialogue about an offer.
+ */
+export type DialogueId = string;
+
+/**
+ * A consent record.
+ */
+export type ConsentId = string;
+
+/**
+ * The random name by which a store knows one visit: 128 bit, never derived from a profile (DOMAIN 12). 32 lower-case hex digits.
+ */
+export type VisitToken = string;
+
+/**
+ * Software identity of a store's box, `tenant.store.node`: one topic level, one certificate name.
+ */
+export type NodeId = string;
+
+/**
+ * Language of a surface or person.
+ */
+export type Language = "de" | "en";
+
+/**
+ * One text in German and English, at most 500 characters each.
+ */
+export type LocalText = { de: string, en: string, };
+
+/**
+ * Kind of surface, for content variants and fallbacks.
+ */
+export type SurfaceKind = "screen" | "nfc_monitor" | "tablet" | "phone";
+
+/**
+ * Who can see a surface (DOMAIN 13: S-public, S-shared, S-staff, S-own).
+ */
+export type PrivacyClass = "public" | "shared" | "staff" | "own";
+
+/**
+ * How personal content is (DOMAIN 13: P0 generic, P1 context, P2 audience, P3 personal, P4 sensitive).
+ */
+export type ContentClass = "P0" | "P1" | "P2" | "P3" | "P4";
+
+/**
+ * ISO 4217 currencies a programme may use.
+ */
+export type Currency = "EUR" | "CHF" | "GBP" | "USD";
+
+/**
+ * Integer minor units of a currency; never a float.
+ */
+export type Money = { minor: number, currency: Currency, };
+
+/**
+ * Content that is ready to draw. The words are the author's; the surface draws price, mark and illustration.
+ */
+export type Content = { class: ContentClass, 
+/**
+ * At most 12 words on a public surface.
+ */
+headline: LocalText, line: LocalText, 
+/**
+ * Name of an illustration or media hash (`sha256:…`); the surface falls back to the brand scene.
+ */
+image: string | null, price: Money | null, was: Money | null, 
+/**
+ * Audience segment this content is meant for; only with class P2.
+ */
+segment: string | null, };
+
+/**
+ * A product as the catalogue names it.
+ */
+export type Product = { sku: Sku, name: LocalText, category: CategoryId, 
+/**
+ * Group of categories of which a household usually needs one, e.g. `pet-species` for cat and dog food (RELEVANCE, hard gate).
+ */
+sibling_group: string | null, 
+/**
+ * Illustration of the product.
+ */
+image: string | null, };
+
+/**
+ * Where and when an offer runs.
+ */
+export type OfferTarget = { 
+/**
+ * Stores; empty means all.
+ */
+stores: Array<StoreId>, 
+/**
+ * Zones in which screens and NFC displays show it; empty means all.
+ */
+zones: Array<ZoneId>, 
+/**
+ * Surfaces that may show it.
+ */
+surfaces: Array<SurfaceKind>, };
+
+/**
+ * Content for one kind of surface.
+ */
+export type Variant = { surface: SurfaceKind, content: Content, };
+
+/**
+ * A published offer, body of the desired document `offer/{offer_id}`.
+ */
+export type Offer = { offer: OfferId, 
+/**
+ * Rises by one with each publication.
+ */
+rev: number, campaign: CampaignId, product: Product, price: Money, was: Money | null, 
+/**
+ * Half-open `[from, to)`: not started before, never shown after.
+ */
+from: string, to: string, target: OfferTarget, 
+/**
+ * One per surface kind of the target, or the fallback stands in.
+ */
+variants: Array<Variant>, 
+/**
+ * Stands in where a surface has no variant; surfaces named here may use it.
+ */
+fallback: Content | null, fallback_for: Array<SurfaceKind>, };
+
+/**
+ * One zone of a layout, in design pixels.
+ */
+export type LayoutZone = { id: LayoutZoneId, kind: LayoutZoneKind, x: number, y: number, w: number, h: number, };
+
+export type LayoutZoneKind = "main" | "ticker" | "price_bar" | "overlay";
+
+/**
+ * Design size and zones of a screen.
+ */
+export type Layout = { width: number, height: number, zones: Array<LayoutZone>, };
+
+/**
+ * Local time of day window; `end <= start` runs over midnight and belongs to the weekday on which it starts.
+ */
+export type DayPart = { 
+/**
+ * `HH:MM`, local to the store.
+ */
+start: string, end: string, 
+/**
+ * 1 = Monday … 7 = Sunday; empty means every day.
+ */
+weekdays: Array<number>, exceptions: Array<DayPartException>, };
+
+/**
+ * A day on which a day-part runs at other hours, or not at all.
+ */
+export type DayPartException = { 
+/**
+ * `YYYY-MM-DD`, local.
+ */
+date: string, 
+/**
+ * `None` means closed.
+ */
+hours: [string, string] | null, };
+
+export type Condition = "set" | "lt" | "lte" | "eq" | "neq" | "gt" | "gte" | "contains" | "ncontains";
+
+/**
+ * One condition on a fact of the store; a missing fact makes it false.
+ */
+export type Criterion = { 
+/**
+ * E.g. `zone.pets.count`, `weather`.
+ */
+metric: string, condition: Condition, value: string, };
+
+/**
+ * One event of a screen's schedule.
+ */
+export type ScheduleEvent = { id: EventSlug, zone: LayoutZoneId, 
+/**
+ * Only events of the highest active priority form the loop.
+ */
+priority: number, order: number, content: Content, 
+/**
+ * The offer whose validity binds this event.
+ */
+offer: OfferId | null, 
+/**
+ * 1 s … 86 400 s.
+ */
+duration_s: number, from: string | null, to: string | null, day_part: DayPart | null, criteria: Array<Criterion>, 
+/**
+ * Plays per sliding hour; 0 = no limit.
+ */
+max_plays_per_hour: number, };
+
+/**
+ * Which published offers a screen subscribes to; each match becomes an event of its main zone.
+ */
+export type OfferSubscription = { 
+/**
+ * Categories; empty means all that are targeted at the screen's zone.
+ */
+categories: Array<CategoryId>, 
+/**
+ * Seconds per offer.
+ */
+duration_s: number, 
+/**
+ * At most this many offers in the loop.
+ */
+offers_max: number, };
+
+/**
+ * Body of the desired document `screen/{screen}`.
+ */
+export type ScreenProgramme = { screen: ScreenId, name: LocalText, 
+/**
+ * Zone of the store in which it hangs.
+ */
+zone: ZoneId, layout: Layout, events: Array<ScheduleEvent>, subscription: OfferSubscription | null, 
+/**
+ * Always exists: shown when nothing else may be.
+ */
+fallback: Content, };
+
+/**
+ * Why an item plays.
+ */
+export type PlayRule = "loop" | "priority" | "interrupt" | "emergency" | "fallback";
+
+/**
+ * One item of a zone's loop as the node planned it.
+ */
+export type PlanItem = { 
+/**
+ * Names the item in plays: the schedule event's id.
+ */
+event: EventSlug, offer: OfferId | null, offer_rev: number | null, content: Content, duration_ms: number, 
+/**
+ * Not started before `from`, cut at `to`.
+ */
+from: string | null, to: string | null, rule: PlayRule, 
+/**
+ * Why it is in the loop, for the console: `subscribed`, `scheduled`, `fallback`.
+ */
+why: string, };
+
+/**
+ * What a zone of the layout loops through.
+ */
+export type PlanZone = { zone: LayoutZoneId, items: Array<PlanItem>, };
+
+/**
+ * An event that was left out of the loop, and why.
+ */
+export type Denied = { event: EventSlug, offer: OfferId | null, 
+/**
+ * `not_yet`, `over`, `day_part`, `criteria`, `priority`, `cap`, or a reason of the display policy.
+ */
+reason: string, };
+
+/**
+ * Sent to a screen over SSE (`plan`) and MQTT; the player holds no logic beyond looping it.
+ */
+export type ScreenPlan = { screen: ScreenId, 
+/**
+ * Rises with every change.
+ */
+rev: number, layout: Layout, zones: Array<PlanZone>, denied: Array<Denied>, made_at: string, 
+/**
+ * Milliseconds the screen's clock must be moved by is the screen's affair; this is the node's clock at sending.
+ */
+traceparent: string | null, };
+
+/**
+ * How a play ended.
+ */
+export type PlayOutcome = "complete" | "cut" | "failed" | "blank";
+
+export type DisplayPower = "on" | "off" | "unknown";
+
+/**
+ * Proof of play; natural key `(screen, boot, seq)`. Body of the record `aisle.play.logged.v1`. Holds no identity.
+ */
+export type Play = { screen: ScreenId, boot: BootId, 
+/**
+ * Rises by one inside a boot, from 1.
+ */
+seq: number, zone: LayoutZoneId, event: EventSlug, offer: OfferId | null, offer_rev: number | null, rule: PlayRule, started_at: string, 
+/**
+ * Monotonic length; a clock step changes no duration.
+ */
+duration_ms: number, clock_synced: boolean, outcome: PlayOutcome, display_power: DisplayPower, };
+
+/**
+ * Plays of one screen, oldest first: body of `POST /v1/screens/{screen}/plays` and of the MQTT topic.
+ */
+export type PlayReport = { plays: Array<Play>, };
+
+/**
+ * The node has committed all plays of this boot up to `seq`.
+ */
+export type PlayAck = { boot: BootId, seq: number, };
+
+/**
+ * A screen's own state, retained; the last will sets `online` to false.
+ */
+export type ScreenState = { online: boolean, 
+/**
+ * Revision of the plan being drawn; none before the first.
+ */
+plan_rev: number | null, software: string, };
+
+/**
+ * A touch or an approach at a screen (A23): by nobody in particular. A field that could name a person is refused.
+ */
+export type ScreenInteraction = { kind: InteractionKind, zone: LayoutZoneId | null, };
+
+export type InteractionKind = "touch" | "approach";
+
+/**
+ * A command to one screen; refused when older than its `ttl_s`, done once per id.
+ */
+export type ScreenCommand = { id: EventId, issued_at: string, ttl_s: number, command: ScreenCommandKind, };
+
+export type ScreenCommandKind = { "kind": "identify", for_s: number, } | { "kind": "show", content: Content, for_s: number, } | { "kind": "revert" } | { "kind": "restart" };
+
+/**
+ * The node's report on a screen: body of the reported document `screen/{screen}`, what the console shows and why.
+ */
+export type ScreenReport = { screen: ScreenId, zone: ZoneId, online: boolean, 
+/**
+ * Item of the main zone that the last play or plan names; none before the first.
+ */
+showing: PlanItem | null, since: string | null, plan_rev: number, denied: Array<Denied>, };
+
+/**
+ * Body of the desired document `nfc/{display}`.
+ */
+export type NfcProgramme = { display: DisplayId, name: LocalText, zone: ZoneId, 
+/**
+ * What it invites with while nobody touches it; names no offer.
+ */
+invitation: Content, subscription: OfferSubscription, };
+
+/**
+ * A touch, as the display's reader or browser reports it. Holds no identity.
+ */
+export type NfcTap = { 
+/**
+ * Made by the device: the same touch twice is one touch.
+ */
+tap: TapId, traceparent: string | null, };
+
+/**
+ * What an NFC display shows.
+ */
+export type NfcShow = { "state": "inviting", rev: number, content: Content, offer: OfferId | null, 
+/**
+ * One-time code for QR and NFC, renewed before it expires.
+ */
+code: string, 
+/**
+ * URL that holds the code.
+ */
+url: string, } | { "state": "answering", rev: number, tap: TapId, content: Content, offer: OfferId | null, code: string, url: string, until: string, traceparent: string | null, } | { "state": "kept", rev: number, content: Content, until: string, };
+
+/**
+ * Body of the record `aisle.tap.recorded.v1`: a touch and what it met. Holds no identity.
+ */
+export type TapRecorded = { tap: TapId, display: DisplayId, zone: ZoneId, offer: OfferId | null, at: string, };
+
+/**
+ * Body of the order `aisle.tap.kept.v1`: a phone has claimed the code, the display may say so.
+ */
+export type TapKept = { display: DisplayId, offer: OfferId | null, 
+/**
+ * Not shown after this.
+ */
+expires: string, };
+
+/**
+ * The node's report on a display: body of the reported document `nfc/{display}`.
+ */
+export type NfcReport = { display: DisplayId, zone: ZoneId, online: boolean, offer: OfferId | null, taps: number, };
+
+/**
+ * What a device is; also the topic level that holds its kind.
+ */
+export type DeviceKind = "screen" | "nfc" | "door" | "sensor";
+
+/**
+ * A zone on the store plan, in metres.
+ */
+export type ZonePlan = { zone: ZoneId, name: LocalText, x: number, y: number, w: number, h: number, };
+
+/**
+ * A thing on the plan.
+ */
+export type DevicePlan = { kind: DeviceKind, id: DeviceId, name: LocalText, zone: ZoneId, x: number, y: number, };
+
+/**
+ * Body of the desired document `store`.
+ */
+export type StoreProfile = { store: StoreId, name: string, 
+/**
+ * IANA zone, e.g. `Europe/Berlin`.
+ */
+time_zone: string, 
+/**
+ * Metres.
+ */
+width: number, height: number, zones: Array<ZonePlan>, devices: Array<DevicePlan>, 
+/**
+ * Local closing time `HH:MM`; visits end 30 min later (DOMAIN 8 row 19).
+ */
+closes: string, 
+/**
+ * Public address of the shop PWA, for codes: `https://shop.example.com`.
+ */
+shop_url: string, };
+
+/**
+ * What a sensor sees: a number, never a person.
+ */
+export type ZoneCount = { zone: ZoneId, people: number, };
+
+/**
+ * Body of the reported document `zone/{zone}`.
+ */
+export type ZoneReport = { zone: ZoneId, 
+/**
+ * Checked-in visits last seen here.
+ */
+visits: number, 
+/**
+ * People that sensors count here.
+ */
+people: number, at: string, };
+
+/**
+ * The door's current check-in code.
+ */
+export type DoorCode = { touchpoint: TouchpointId, code: string, 
+/**
+ * URL for QR and NFC that holds the code.
+ */
+url: string, expires: string, };
+
+/**
+ * How a customer checked in.
+ */
+export type CheckInMethod = "app_qr" | "nfc";
+
+/**
+ * Hybrid logical clock: orders events inside a visit when wall clocks do not.
+ */
+export type Hlc = { 
+/**
+ * Unix milliseconds.
+ */
+physical_ms: number, counter: number, };
+
+/**
+ * Body of `aisle.visit.opened.v1`. The pass stands for the customer; only the cloud can resolve it.
+ */
+export type VisitOpened = { visit: VisitId, token: VisitToken, pass: PassId, method: CheckInMethod, touchpoint: TouchpointId, at: string, hlc: Hlc, };
+
+/**
+ * Body of `aisle.visit.device-attached.v1`: a check-in into a visit that is open already (DOMAIN 8 row 7).
+ */
+export type DeviceAttached = { visit: VisitId, pass: PassId, at: string, hlc: Hlc, };
+
+/**
+ * What happened during a visit.
+ */
+export type VisitSignal = { "kind": "zone_entered", zone: ZoneId, } | { "kind": "tapped", display: DisplayId, offer: OfferId | null, };
+
+/**
+ * Body of `aisle.visit.seen.v1`.
+ */
+export type VisitSeen = { visit: VisitId, signal: VisitSignal, at: string, hlc: Hlc, };
+
+/**
+ * Why a visit ended.
+ */
+export type CloseReason = "checked_out" | "left" | "timeout" | "handed_over" | "erased";
+
+/**
+ * Body of `aisle.visit.closed.v1`.
+ */
+export type VisitClosed = { visit: VisitId, reason: CloseReason, 
+/**
+ * For a time-out the last signal, else the instant of closing.
+ */
+ended_at: string, hlc: Hlc, };
+
+/**
+ * Body of the order `aisle.visit.admit.v1`: a phone off the store's network checked in through the cloud; the node decides.
+ */
+export type AdmitVisit = { 
+/**
+ * Names this check-in towards the phone.
+ */
+checkin: EventId, code: string, pass: string, method: CheckInMethod, expires: string, };
+
+/**
+ * Body of the order `aisle.visit.close.v1`.
+ */
+export type CloseVisit = { visit: VisitId, reason: CloseReason, };
+
+/**
+ * Body of `aisle.order.done.v1` (stream `audit`): what became of an order; `causationid` names it.
+ */
+export type OrderDone = { order: EventId, outcome: OrderOutcome, 
+/**
+ * Refusal reason, e.g. `replayed`.
+ */
+reason: string | null, visit: VisitId | null, };
+
+export type OrderOutcome = "done" | "refused" | "expired";
+
+/**
+ * Body of `aisle.checkin.refused.v1` (stream `audit`): counted and shown, names nobody.
+ */
+export type CheckInRefused = { touchpoint: TouchpointId | null, 
+/**
+ * `expired`, `replayed`, `wrong_store`, `pass_invalid`, `malformed`.
+ */
+reason: string, at: string, };
+
+/**
+ * One offer in a context lease, best first.
+ */
+export type RankedOffer = { offer: OfferId, score: number, 
+/**
+ * Reason code that surfaces translate: `often_buys`, `popular_here`, `new_for_you`, `wish`.
+ */
+why: string, };
+
+/**
+ * Body of the desired document `context/{visit token}`: all that a store may know of an open visit (DOMAIN 12). Lives 15 min from the
+ * node's receipt, renewed while the visit is open; without it the node fails closed.
+ */
+export type ContextLease = { visit: VisitId, language: Language, 
+/**
+ * Purposes granted: `instore_context`, `location`, …
+ */
+consents: Array<string>, consent_epoch: number, 
+/**
+ * Segments of at least 50 members in the store's region.
+ */
+segments: Array<string>, offers: Array<RankedOffer>, 
+/**
+ * Interrupts left in this visit.
+ */
+interrupts_left: number, lease_s: number, };
+
+/**
+ * RFC 9457 problem details; also the body of a device's error topic.
+ */
+export type Problem = { 
+/**
+ * `/problems/{code}`: a page that explains it.
+ */
+type: string, title: string, status: number, 
+/**
+ * Stable reason in snake_case, e.g. `expired`, `replayed`, `wrong_store`.
+ */
+code: string, detail: string | null, 
+/**
+ * The field at fault, as a JSON pointer (`/price/minor`) or header name.
+ */
+field: string | null, 
+/**
+ * Reference number to tell support; also in the log and the trace.
+ */
+instance: string, 
+/**
+ * All faults, where a body has several.
+ */
+errors?: Array<FieldError>, };
+
+/**
+ * One fault of one field.
+ */
+export type FieldError = { field: string, reason: string, };
+
+/**
+ * A device opens its session; the answer sets the cookie `aisle_device`.
+ */
+export type DeviceSignIn = { kind: DeviceKind, device: DeviceId, secret: string, };
+
+/**
+ * A phone checks in at the door.
+ */
+export type NodeCheckIn = { code: string, pass: string, method: CheckInMethod, };
+
+/**
+ * The visit is open.
+ */
+export type NodeCheckedIn = { visit: VisitId, token: VisitToken, 
+/**
+ * True where this check-in joined a visit that was open already.
+ */
+joined: boolean, };
+
+/**
+ * A phone says in which zone it is (opted-in app only).
+ */
+export type ZoneEntered = { zone: ZoneId, };
+
+/**
+ * What anyone may know of the node.
+ */
+export type NodeOverview = { store: StoreId, visits_open: number, 
+/**
+ * Up to date with the cloud; the store works either way.
+ */
+cloud: CloudLink, 
+/**
+ * Records accepted and not yet applied by the cloud.
+ */
+pending: number, at: string, };
+
+export type CloudLink = "open" | "cut";
+
+/**
+ * Ask for a sign-in code by e-mail. The answer is the same whether the address is known or not.
+ */
+export type SignInStart = { email: string, language: Language, };
+
+/**
+ * Give the code from the mail; the answer sets the cookie `aisle_session`.
+ */
+export type SignInFinish = { email: string, 
+/**
+ * Six digits.
+ */
+code: string, };
+
+/**
+ * Who is signed in.
+ */
+export type Me = { customer: CustomerId, language: Language, 
+/**
+ * True right after the account was made: show consent first.
+ */
+new: boolean, roles: Array<Role>, visit: VisitView | null, 
+/**
+ * Interrupts are off until then.
+ */
+paused_until: string | null, };
+
+export type Role = "customer" | "marketer" | "agent" | "operator";
+
+/**
+ * Change own settings; what is left out stays.
+ */
+export type MeChange = { language: Language | null, 
+/**
+ * Pause marketing for so many days, 0 ends the pause.
+ */
+pause_days: number | null, 
+/**
+ * Channels the customer switches off or on, e.g. `push`.
+ */
+channel: ChannelSwitch | null, };
+
+export type ChannelSwitch = { channel: string, enabled: boolean, };
+
+/**
+ * Where the person is, for the layout of home (A85).
+ */
+export type ContextClass = "home" | "transit" | "near_store" | "in_store" | "at_till" | "post_visit";
+
+/**
+ * Elements of the home page, first one first.
+ */
+export type Home = { context: ContextClass, elements: Array<HomeElement>, };
+
+export type HomeElement = "scanner" | "offers" | "inspiration" | "bookmarks" | "check_in" | "check_out" | "receipt";
+
+/**
+ * A card in the own feed.
+ */
+export type Card = { card: CardId, offer: OfferId, offer_rev: number, product: Product, content: Content, price: Money, was: Money | null, 
+/**
+ * Reason codes: `often_buys`, `popular_here`, `new_for_you`, `wish`.
+ */
+why: Array<string>, visit: VisitId | null, until: string, bookmarked: boolean, at: string, 
+/**
+ * Of the check-in that led to it.
+ */
+traceparent: string | null, };
+
+/**
+ * The own feed, best first.
+ */
+export type Feed = { cards: Array<Card>, 
+/**
+ * Version of the profile it was made from.
+ */
+version: number, };
+
+/**
+ * What the person did with a card or message.
+ */
+export type OutcomeReport = { outcome: Outcome, };
+
+export type Outcome = "opened" | "dismissed" | "ignored" | "not_interesting" | "converted";
+
+/**
+ * A marked offer.
+ */
+export type Bookmark = { offer: OfferId, product: Product, price: Money, was: Money | null, until: string, at: string, };
+
+export type Bookmarks = { bookmarks: Array<Bookmark>, };
+
+export type BookmarkAdd = { offer: OfferId, };
+
+/**
+ * A message that interrupts; handed over on the stream while the app is open.
+ */
+export type PushMessage = { candidate: CandidateId, offer: OfferId | null, title: LocalText, body: LocalText, at: string, };
+
+/**
+ * How much interruption is left (A15).
+ */
+export type Restraint = { context: ContextClass, 
+/**
+ * Interrupts left now and in the rolling week.
+ */
+left_now: number, left_week: number, fatigue: number, paused_until: string | null, channels_disabled: Array<string>, };
+
+/**
+ * Signed one-time passes for check-in at a store, also offline.
+ */
+export type Passes = { passes: Array<PassView>, };
+
+export type PassView = { pass: string, expires_at: string, };
+
+export type PassRequest = { 
+/**
+ * 1 to 5.
+ */
+count: number, };
+
+/**
+ * Check in through the cloud with the door's code.
+ */
+export type CloudCheckIn = { code: string, method: CheckInMethod, };
+
+/**
+ * On its way to the store; the visit arrives on the stream.
+ */
+export type CheckInAccepted = { checkin: EventId, store: StoreId, };
+
+/**
+ * A check-in that the store refused, on the stream.
+ */
+export type CheckInRefusal = { checkin: EventId, reason: string, };
+
+/**
+ * A visit as its customer and staff see it.
+ */
+export type VisitView = { visit: VisitId, store: StoreId, store_name: string, opened_at: string, zone: string | null, closed_at: string | null, closed_reason: CloseReason | null, traceparent: string | null, };
+
+export type Visits = { visits: Array<VisitView>, };
+
+/**
+ * A phone opened the code of an NFC display.
+ */
+export type TapClaim = { code: string, };
+
+/**
+ * The dialogue about an offer (A34).
+ */
+export type Dialogue = { dialogue: DialogueId, store: StoreId, offer: OfferId | null, product: Product | null, content: Content | null, price: Money | null, was: Money | null, until: string | null, bookmarked: boolean, lines: Array<DialogueLine>, 
+/**
+ * Replies offered now.
+ */
+choices: Array<DialogueChoice>, };
+
+export type DialogueLine = { 
+/**
+ * `store` or `customer`.
+ */
+from: string, text: LocalText, at: string, };
+
+export type DialogueChoice = "keep" | "more_like_this" | "not_interesting" | "where_is_it";
+
+export type DialogueReply = { choice: DialogueChoice, };
+
+/**
+ * A legal text in one language; a published version is never edited.
+ */
+export type LegalText = { id: string, version: number, language: Language, purpose: string, title: string, body: string, 
+/**
+ * SHA-256 of the body, lower-case hex; filled by the server.
+ */
+sha256: string, valid_from: string, valid_to: string | null, 
+/**
+ * Grants of older versions end here: a material change.
+ */
+requires_renewal_from: string | null, };
+
+export type LegalTexts = { texts: Array<LegalText>, };
+
+/**
+ * Give or take back one consent.
+ */
+export type ConsentChange = { 
+/**
+ * `instore_context, location, marketing, profiling, measurement, partner_sharing`.
+ */
+purpose: string, 
+/**
+ * `push, watch, sms, email, in_app, print, staff`; none means all channels of the purpose.
+ */
+channel: string | null, granted: boolean, legal_text: string, version: number, language: Language, 
+/**
+ * SHA-256 of what was shown, lower-case hex.
+ */
+shown_sha256: string, };
+
+/**
+ * A consent record as its owner or an agent sees it.
+ */
+export type ConsentView = { consent: ConsentId, purpose: string, channel: string | null, granted: boolean, legal_text: string, version: number, language: Language, text_sha256: string, shown_sha256: string, method: string, occurred_at: string, 
+/**
+ * Whether it holds now (as of the instant asked for).
+ */
+in_force: boolean, };
+
+export type Consents = { consents: Array<ConsentView>, epoch: number, as_of: string, };
+
+/**
+ * Exported proof of one consent record; verifiable by hash and signature.
+ */
+export type ConsentProof = { 
+/**
+ * Canonical JSON (RFC 8785) of the record with the full wording.
+ */
+record: string, sha256: string, 
+/**
+ * Ed25519 over `record`, base64url.
+ */
+signature: string, public_key: string, };
+
+export type CampaignDraft = { name: string, from: string, to: string, 
+/**
+ * Cards per customer and rolling day; 0 = no limit.
+ */
+cap_per_day: number, };
+
+export type Campaign = { campaign: CampaignId, name: string, from: string, to: string, cap_per_day: number, paused: boolean, offers: number, };
+
+export type Campaigns = { campaigns: Array<Campaign>, };
+
+/**
+ * What a marketer edits.
+ */
+export type OfferDraft = { campaign: CampaignId, product: Product, price: Money, was: Money | null, from: string, to: string, target: OfferTarget, variants: Array<Variant>, fallback: Content | null, fallback_for: Array<SurfaceKind>, 
+/**
+ * CEL; empty means everyone whom the gate allows.
+ */
+rule: string, 
+/**
+ * Value to the programme, percent 0…100.
+ */
+value_percent: number, 
+/**
+ * Also as push, where consent and restraint allow.
+ */
+push: boolean, };
+
+export type OfferState = "draft" | "published" | "withdrawn";
+
+export type OfferView = { offer: OfferId, state: OfferState, rev: number, draft: OfferDraft, rule_sentence: LocalText, changed_at: string, cards_today: number, plays_today: number, };
+
+export type Offers = { offers: Array<OfferView>, };
+
+/**
+ * What would happen: lint, and who of the last 24 h would get it.
+ */
+export type OfferPreview = { errors: Array<FieldError>, rule_sentence: LocalText, 
+/**
+ * Customers looked at, and how the gate would answer: `send` or a reason, most frequent first.
+ */
+looked_at: number, verdicts: Array<VerdictCount>, 
+/**
+ * Content per surface as it would be shown, after fallbacks.
+ */
+surfaces: Array<Variant>, };
+
+export type VerdictCount = { reason: string, customers: number, };
+
+/**
+ * The verdict on one candidate: why did, or didn't, this customer get this.
+ */
+export type DecisionView = { decision: DecisionId, candidate: CandidateId, customer: CustomerId, offer: OfferId | null, 
+/**
+ * Product or message type, for people.
+ */
+title: LocalText, channel: string, store: StoreId | null, visit: VisitId | null, sent: boolean, 
+/**
+ * 1…10, the clause that refused; none where sent.
+ */
+clause: number | null, 
+/**
+ * `sent` or the reason of the clause, e.g. `no_consent`, `cap:daily`.
+ */
+reason: string, score: number | null, propensity: number | null, why: Array<string>, at: string, traceparent: string | null, };
+
+export type Decisions = { decisions: Array<DecisionView>, 
+/**
+ * Give as `before` for older ones.
+ */
+next: string | null, };
+
+export type StoreLive = { profile: StoreProfile, link: NodeLink, visits_open: number, zones: Array<ZoneReport>, screens: Array<ScreenReport>, displays: Array<NfcReport>, at: string, };
+
+export type StoreSummary = { store: StoreId, name: string, visits_open: number, link: NodeLink, };
+
+export type Stores = { stores: Array<StoreSummary>, };
+
+/**
+ * A node as the fleet view shows it.
+ */
+export type NodeLink = { node: NodeId, state: NodeState, 
+/**
+ * Last message of the node; none before the first.
+ */
+seen_at: string | null, 
+/**
+ * Last change between connected and lost.
+ */
+since: string | null, 
+/**
+ * Records the node still holds for us, as it last said.
+ */
+pending: number, software: string, 
+/**
+ * Records applied, and those that stand in quarantine.
+ */
+applied: number, quarantined: number, };
+
+export type NodeState = "new" | "online" | "offline" | "lost";
+
+export type Fleet = { nodes: Array<NodeLink>, quarantine: Array<QuarantineView>, };
+
+/**
+ * A record that was accepted and cannot be applied.
+ */
+export type QuarantineView = { node: NodeId, event: EventId, type_name: string, error: string, at: string, };
+
+/**
+ * On the console's stream: something happened to a store's link.
+ */
+export type LinkEvent = { link: NodeLink, at: string, };
+
+/**
+ * Sales of a known customer, for relevance.
+ */
+export type SalesReport = { 
+/**
+ * Idempotency key of the source.
+ */
+source_ref: string, email: string, at: string, lines: Array<SalesLine>, };
+
+export type SalesLine = { product: Product, quantity: number, };
+
+/**
+ * A message that some system wants to send.
+ */
+export type CandidateRequest = { candidate: CandidateId, email: string, kind: MessageKind, 
+/**
+ * `push, sms, email, in_app, …`.
+ */
+channel: string, offer: OfferId | null, category: string | null, title: LocalText, body: LocalText, 
+/**
+ * Probability of relevance 0…1 as the source sees it; none: aisle's own ranking.
+ */
+relevance: number | null, 
+/**
+ * Value to the programme 0…1.
+ */
+value: number, valid_until: string, };
+
+export type MessageKind = "marketing" | "transactional";
+
+/**
+ * Context that a system knows of a customer, for clause 4 and home.
+ */
+export type ContextReport = { email: string, class: ContextClass | null, hurried: boolean | null, open_complaint: boolean | null, };
+
+/**
+ * A product seen in sales or offers.
+ */
+export type Catalogue = { products: Array<Product>, };
