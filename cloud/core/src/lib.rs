@@ -1,6 +1,7 @@
-//! Pure rules of the cloud: consent, identity, home screen.
+//! Pure rules of the cloud: consent, identity, the message gate, the home screen.
 
 pub mod consent;
+pub mod gate;
 pub mod home;
 pub mod identity;
 pub mod ids;
