@@ -14,6 +14,7 @@ use std::{
 /// What a page is made from. Rust sources are not in the list: they change no page.
 const SOURCES: &[&str] = &[
     "console",
+    "door",
     "nfc",
     "package-lock.json",
     "package.json",
@@ -24,6 +25,7 @@ const SOURCES: &[&str] = &[
     "shop",
     "styleguide",
     "tsconfig.json",
+    "tsconfig.test.json",
     "tsconfig.worker.json",
     "vite.config.ts",
 ];

@@ -1,12 +1,16 @@
-//! Owns how the pages are bundled: one entry per surface, service workers under fixed names.
+//! Owns how the pages are bundled: one entry per surface. Service workers: scripts/finish.mjs.
 import { defineConfig } from "vitest/config";
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 
 const here = import.meta.dirname;
 const page = (name: string) => resolve(here, name, "index.html");
 
+const { version } = JSON.parse(readFileSync(resolve(here, "package.json"), "utf8")) as { version: string };
+
 export default defineConfig({
   root: here,
+  define: { __VERSION__: JSON.stringify(`player ${version}`) },
   appType: "mpa",
   build: {
     outDir: "dist",
@@ -21,15 +25,13 @@ export default defineConfig({
       input: {
         player: page("player"),
         nfc: page("nfc"),
+        door: page("door"),
         shop: page("shop"),
         console: page("console"),
         styleguide: page("styleguide"),
-        "sw-player": resolve(here, "player/sw-player.ts"),
-        "sw-shop": resolve(here, "shop/sw-shop.ts"),
       },
       output: {
-        // A worker keeps its name: the browser compares the bytes at one address.
-        entryFileNames: (chunk) => (chunk.name.startsWith("sw-") ? "[name].js" : "assets/[name]-[hash].js"),
+        entryFileNames: "assets/[name]-[hash].js",
         chunkFileNames: "assets/[name]-[hash].js",
         assetFileNames: "assets/[name]-[hash][extname]",
       },

@@ -1,3 +1,16 @@
-export {};
-const list = JSON.parse("__PRECACHE__") as { version: string; files: string[] };
-self.addEventListener("install", () => console.info(list.version));
+//! Owns a screen's offline start: the page and its files from the cache when the node is away.
+//! Takes: the list that the build puts in. Emits: cached answers. On failure: the browser's own error, as without it.
+import { type Precached, serveCacheFirst, serveNetworkFirst, takeOver } from "../shared/worker.ts";
+
+declare const self: ServiceWorkerGlobalScope;
+/** Put in by the build. */
+declare const __PRECACHE__: Precached;
+const CACHE = `player-${__PRECACHE__.version}`;
+
+takeOver(self, CACHE, __PRECACHE__, "player-");
+self.addEventListener("fetch", (event) => {
+  const url = new URL(event.request.url);
+  if (event.request.method !== "GET" || url.origin !== self.location.origin) return;
+  if (event.request.mode === "navigate") event.respondWith(serveNetworkFirst(event.request, CACHE, url.pathname));
+  else if (url.pathname.startsWith("/assets/")) event.respondWith(serveCacheFirst(event.request, CACHE));
+});

@@ -1,29 +1,42 @@
-//! Owns the last step of the build: precache lists of the service workers, packed copies of files.
-//! Takes: dist/ as Vite left it, with its manifest. Emits: sw-*.js completed, *.gz and *.br.
+//! Owns the last step of the build: the service workers with their precache lists, packed copies of files.
+//! Takes: dist/ as Vite left it, with its manifest. Emits: sw.js, player/sw.js, *.gz and *.br.
 //! On failure: exits with the error; the build stops.
 import { readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { build } from "vite";
 import { closure } from "./manifest.mjs";
 
-const dist = new URL("../dist/", import.meta.url).pathname;
+const root = new URL("..", import.meta.url).pathname;
+const dist = join(root, "dist");
 const manifest = JSON.parse(await readFile(join(dist, ".vite/manifest.json"), "utf8"));
 
 /** A packed copy must save a tenth, or it only makes the binary larger. */
 const WORTH = 0.9;
 const PACKABLE = /\.(html|js|css|json|svg|webmanifest|txt)$/;
 
-const workers = { "sw-shop.js": ["shop", "/shop"], "sw-player.js": ["player", "/player"] };
-for (const [file, [entry, page]] of Object.entries(workers)) {
-  const files = [page, ...closure(manifest, `${entry}/index.html`).map((name) => `/${name}`)];
-  const html = await readFile(join(dist, `${entry}/index.html`));
+/** Classic scripts, each in one file at a fixed address, which also says what it may serve. */
+const workers = [
+  { surface: "shop", source: "shop/sw-shop.ts", target: "sw.js" },
+  { surface: "player", source: "player/sw-player.ts", target: "player/sw.js" },
+];
+for (const { surface, source, target } of workers) {
+  const files = closure(manifest, `${surface}/index.html`).map((name) => `/${name}`);
+  const html = await readFile(join(dist, `${surface}/index.html`));
   const version = createHash("sha256").update(html).update(files.join("\n")).digest("hex").slice(0, 12);
-  const path = join(dist, file);
-  const text = await readFile(path, "utf8");
-  const filled = text.replace(/["'`]__PRECACHE__["'`]/, JSON.stringify(JSON.stringify({ version, files })));
-  if (filled === text) throw new Error(`${file} has no place for its precache list`);
-  await writeFile(path, filled);
+  await build({
+    configFile: false,
+    root,
+    logLevel: "warn",
+    publicDir: false,
+    define: { __PRECACHE__: JSON.stringify({ version, files }) },
+    build: {
+      outDir: join(dist, dirname(target)),
+      emptyOutDir: false,
+      lib: { entry: join(root, source), formats: ["iife"], name: "worker", fileName: () => basename(target) },
+    },
+  });
 }
 
 await rm(join(dist, ".vite"), { recursive: true });

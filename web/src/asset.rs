@@ -15,8 +15,10 @@ use std::borrow::Cow;
 struct Dist;
 
 const MISSING: &[u8] = include_bytes!("missing.html");
-/// Vite puts a hash of the content in each name below this folder.
+/// Vite puts a hash of the content in each name below this folder …
 const HASHED_FOLDER: &str = "assets/";
+/// … but illustrations keep their names, which offers refer to.
+const NAMED_FOLDER: &str = "assets/art/";
 
 /// One file, ready to be sent.
 #[derive(Debug, Clone)]
@@ -81,6 +83,8 @@ pub enum Page {
     Player,
     /// NFC display, served by the node.
     Nfc,
+    /// Check-in code at the door, served by the node.
+    Door,
     /// Customer's phone.
     Shop,
     /// Retailer's desk.
@@ -94,6 +98,7 @@ impl Page {
         match self {
             Self::Player => "player/index.html",
             Self::Nfc => "nfc/index.html",
+            Self::Door => "door/index.html",
             Self::Shop => "shop/index.html",
             Self::Console => "console/index.html",
             Self::Styleguide => "styleguide/index.html",
@@ -135,7 +140,7 @@ fn embedded(path: &str) -> Option<Asset> {
         bytes: file.data,
         mime: mime(path),
         encoding: Encoding::Identity,
-        immutable: path.starts_with(HASHED_FOLDER),
+        immutable: path.starts_with(HASHED_FOLDER) && !path.starts_with(NAMED_FOLDER),
         path: Cow::Owned(path.to_owned()),
     })
 }
@@ -165,7 +170,7 @@ mod tests {
     use crate::Encoding;
     use sha2::{Digest, Sha256};
 
-    const PAGES: [Page; 5] = [
+    const PAGES: [Page; 6] = [Page::Door, 
         Page::Player,
         Page::Nfc,
         Page::Shop,

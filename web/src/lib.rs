@@ -10,4 +10,4 @@ mod headers;
 
 pub use accept::Encoding;
 pub use asset::{Asset, Page, asset, page};
-pub use headers::{CONTENT_SECURITY_POLICY, PERMISSIONS_POLICY};
+pub use headers::{PERMISSIONS_POLICY, content_security_policy};

@@ -1,0 +1,47 @@
+//! Owns what a layout zone plays next, and what a new plan does to the item on screen. Pure: time is an argument.
+//! The node decides what is in the loop; here an item is only refused outside its own window.
+import type { PlanItem } from "../shared/types.ts";
+
+export interface Pick {
+  readonly at: number;
+  readonly item: PlanItem;
+}
+
+const instant = (text: string | null, otherwise: number) => (text === null ? otherwise : Date.parse(text));
+
+/** Half-open `[from, to)`: an expired price never shows. */
+export function mayStart(item: PlanItem, now: number): boolean {
+  return instant(item.from, -Infinity) <= now && now < instant(item.to, Infinity);
+}
+
+/** The first item after `at` that may start now; the same one again if it is alone. */
+export function next(items: readonly PlanItem[], at: number, now: number): Pick | undefined {
+  for (let step = 1; step <= items.length; step++) {
+    const index = (at + step) % items.length;
+    const item = items[index];
+    if (item && mayStart(item, now)) return { at: index, item };
+  }
+  return undefined;
+}
+
+/** Milliseconds to play: its own length, or less where its offer ends first. */
+export function playLengthMs(item: PlanItem, now: number): number {
+  return Math.max(0, Math.min(item.duration_ms, instant(item.to, Infinity) - now));
+}
+
+/** When an item of an idle zone becomes playable; at most `horizonMs` ahead. */
+export function nextStartMs(items: readonly PlanItem[], now: number, horizonMs: number): number {
+  const starts = items.map((item) => instant(item.from, Infinity)).filter((from) => from > now);
+  return Math.min(horizonMs, ...starts.map((from) => from - now));
+}
+
+/** `keep`: the item plays on to its end; `cut`: gone or changed, so it leaves the screen now. */
+export function afterPlanChange(current: PlanItem, items: readonly PlanItem[]): { readonly verdict: "keep"; readonly at: number } | { readonly verdict: "cut" } {
+  const at = items.findIndex((item) => item.event === current.event);
+  const found = items[at];
+  return found && sameShowing(found, current) ? { verdict: "keep", at } : { verdict: "cut" };
+}
+
+function sameShowing(a: PlanItem, b: PlanItem): boolean {
+  return a.offer_rev === b.offer_rev && a.to === b.to && JSON.stringify(a.content) === JSON.stringify(b.content);
+}

@@ -1,0 +1,191 @@
+//! Owns one zone of the layout: two stacked layers, the next item decoded off screen, the swap in one frame.
+//! Takes: the items of its loop, a one-off item that interrupts. Emits: each play with its outcome.
+//! On failure: an item that is not ready holds the picture for at most 2 s and is then skipped as failed; with nothing to
+//! play the brand stands, never an empty screen.
+import type { Locale } from "../shared/i18n.ts";
+import { type Drawn, drawScene } from "../shared/scene.ts";
+import type { Content, LayoutZoneKind, PlanItem, PlayOutcome } from "../shared/types.ts";
+import { afterPlanChange, mayStart, next, nextStartMs, playLengthMs } from "./loop.ts";
+
+/** How long the current picture is held for one that is late. */
+const HOLD_MS = 2_000;
+/** How long an idle zone sleeps before it looks at its items again. */
+const IDLE_MS = 5_000;
+/** Swap and decode are over well within this; the old layer is then taken away. */
+const FADE_MS = 400;
+
+export interface Started {
+  /** Closes the play; calling it again changes nothing. */
+  end(outcome: PlayOutcome): void;
+}
+export interface ZoneHost {
+  now(): number;
+  started(item: PlanItem): Started;
+  failed(item: PlanItem): void;
+}
+
+interface Prepared {
+  readonly at: number;
+  readonly item: PlanItem;
+  readonly drawn: Drawn;
+  readonly layer: HTMLElement;
+}
+
+export class Zone {
+  #items: readonly PlanItem[] = [];
+  #at = -1;
+  #current: PlanItem | undefined;
+  #shown: HTMLElement | undefined;
+  #wake: (() => void) | undefined;
+  #stopped = false;
+  #once: { content: Content; untilMs: number } | undefined;
+
+  constructor(
+    readonly element: HTMLElement,
+    private readonly kind: LayoutZoneKind,
+    private readonly brand: Content,
+    private readonly locale: Locale,
+    private readonly host: ZoneHost,
+  ) {}
+
+  setItems(items: readonly PlanItem[]): void {
+    this.#items = items;
+    if (!this.#current) return this.#wake?.();
+    const change = afterPlanChange(this.#current, items);
+    if (change.verdict === "keep") this.#at = change.at;
+    else this.#wake?.();
+  }
+
+  /** Shows `content` until `untilMs` (monotonic), then the loop goes on. Not counted as a play: no event stands behind it. */
+  show(content: Content, untilMs: number): void {
+    this.#once = { content, untilMs };
+    this.#wake?.();
+  }
+
+  revert(): void {
+    if (!this.#once) return;
+    this.#once = undefined;
+    this.#wake?.();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#wake?.();
+  }
+
+  async run(): Promise<void> {
+    let prepared = this.#prepare();
+    while (!this.#stopped) {
+      if (this.#once) {
+        prepared?.layer.remove();
+        await this.#interrupt(this.#once);
+        prepared = this.#prepare();
+        continue;
+      }
+      if (!prepared || !this.#stillWanted(prepared)) prepared = this.#prepare();
+      if (!prepared) {
+        await this.#idle();
+        continue;
+      }
+      if (!(await within(prepared.drawn.ready, HOLD_MS))) {
+        this.host.failed(prepared.item);
+        this.#at = prepared.at;
+        prepared.layer.remove();
+        prepared = this.#prepare();
+        await this.#sleep(HOLD_MS / 4);
+        continue;
+      }
+      if (this.#stopped || this.#once || !this.#stillWanted(prepared)) continue;
+      prepared = await this.#play(prepared);
+    }
+  }
+
+  async #play({ at, item, layer }: Prepared): Promise<Prepared | undefined> {
+    await this.#swap(layer);
+    this.#at = at;
+    this.#current = item;
+    const play = this.host.started(item);
+    const following = this.#prepare();
+    const woken = await this.#sleep(playLengthMs(item, this.host.now()));
+    this.#current = undefined;
+    play.end(woken || !mayStart(item, this.host.now()) ? "cut" : "complete");
+    return following;
+  }
+
+  /** Nothing may play: the brand's picture stands, which needs no plan and no network. */
+  async #idle(): Promise<void> {
+    if (this.#shown?.dataset["brand"] === undefined) {
+      const drawn = drawScene(this.brand, this.kind, this.locale);
+      drawn.element.dataset["brand"] = "";
+      await within(drawn.ready, HOLD_MS);
+      await this.#swap(this.#lay(drawn));
+    }
+    await this.#sleep(nextStartMs(this.#items, this.host.now(), IDLE_MS));
+  }
+
+  async #interrupt(once: { content: Content; untilMs: number }): Promise<void> {
+    const drawn = drawScene(once.content, this.kind, this.locale);
+    const layer = this.#lay(drawn);
+    if (await within(drawn.ready, HOLD_MS)) {
+      await this.#swap(layer);
+      while (this.#once === once && !this.#stopped && performance.now() < once.untilMs) await this.#sleep(once.untilMs - performance.now());
+    } else {
+      layer.remove();
+    }
+    if (this.#once === once) this.#once = undefined;
+  }
+
+  #prepare(): Prepared | undefined {
+    const pick = next(this.#items, this.#at, this.host.now());
+    if (!pick) return undefined;
+    const drawn = drawScene(pick.item.content, this.kind, this.locale);
+    return { ...pick, drawn, layer: this.#lay(drawn) };
+  }
+
+  #stillWanted(prepared: Prepared): boolean {
+    const change = afterPlanChange(prepared.item, this.#items);
+    const wanted = change.verdict === "keep" && mayStart(prepared.item, this.host.now());
+    if (!wanted) prepared.layer.remove();
+    return wanted;
+  }
+
+  #lay(drawn: Drawn): HTMLElement {
+    drawn.element.classList.add("layer");
+    this.element.append(drawn.element);
+    return drawn.element;
+  }
+
+  async #swap(layer: HTMLElement): Promise<void> {
+    await frame();
+    const old = this.#shown;
+    layer.classList.add("shown");
+    this.#shown = layer;
+    // Under the new one until the fade is over, so that no frame is ever black.
+    setTimeout(() => old?.remove(), FADE_MS);
+  }
+
+  /** Resolves true when woken before the time is over. */
+  #sleep(ms: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const finish = (woken: boolean) => {
+        clearTimeout(timer);
+        this.#wake = undefined;
+        resolve(woken);
+      };
+      const timer = setTimeout(() => finish(false), ms);
+      this.#wake = () => finish(true);
+    });
+  }
+}
+
+function within(ready: Promise<void>, ms: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), ms);
+    ready.then(
+      () => (clearTimeout(timer), resolve(true)),
+      () => (clearTimeout(timer), resolve(false)),
+    );
+  });
+}
+
+const frame = () => new Promise<void>((resolve) => requestAnimationFrame(() => resolve()));
