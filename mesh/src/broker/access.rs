@@ -7,33 +7,20 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use aisle_schemas::ids::{InstanceId, NodeId, StoreId};
+use aisle_schemas::ids::{DeviceId, InstanceId, NodeId, StoreId};
 use aisle_schemas::topic::{self, DECLARATIONS, DeviceKind, Publisher};
 
 use super::credential::Credential;
 use super::filter::{filter_covers, filter_is_valid, filter_matches, topic_is_valid};
 
-/// Longest account name; it is also a client id and a topic level.
-const NAME_LENGTH_MAX: usize = 128;
+/// Name of the store's box on its own bus. A device's name holds a dot, so none is called this.
+const STORE_NODE: &str = "node";
 
-/// Name of an account: user name, and for nodes and cloud instances also the client id and the topic level.
+/// Name of an account: user name, and for nodes and cloud instances also client id and topic level.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountName(String);
 
 impl AccountName {
-    /// Takes 1 to 128 of `[a-z0-9.-]`: whatever is safe in a topic level, a file line and a log.
-    ///
-    /// # Errors
-    /// When the text holds anything else.
-    pub fn parse(text: &str) -> Result<Self, AccountNameError> {
-        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.' || byte == b'-';
-        if (1..=NAME_LENGTH_MAX).contains(&text.len()) && text.bytes().all(allowed) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(AccountNameError)
-        }
-    }
-
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -47,11 +34,6 @@ impl fmt::Display for AccountName {
     }
 }
 
-/// A text that cannot name an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("account name must be 1 to {NAME_LENGTH_MAX} of [a-z0-9.-]")]
-pub struct AccountNameError;
-
 /// What an account is; decides its name, its grants and which client ids it may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Role {
@@ -60,27 +42,28 @@ pub enum Role {
     /// A cloud instance on that broker (AS-098).
     Cloud(InstanceId),
     /// A store's box on its own in-store bus.
-    StoreNode(NodeId),
+    StoreNode,
     /// A device on the in-store bus.
     Device {
         /// Store it stands in.
         store: StoreId,
         /// Kind of device; with `device` it is the subtree of the bus that the device lives in.
         kind: DeviceKind,
-        /// Its id within the kind, one topic level.
-        device: String,
-        /// Name it signs in with.
-        name: AccountName,
+        /// Its id within the kind.
+        device: DeviceId,
     },
 }
 
 impl Role {
-    fn name(&self) -> AccountName {
+    /// Name of its account: `tenant.store.node`, `cloud.instance`, `node`, or `kind.device`.
+    #[must_use]
+    pub fn name(&self) -> AccountName {
         match self {
-            Self::Node(node) | Self::StoreNode(node) => AccountName(node.to_string()),
+            Self::Node(node) => AccountName(node.to_string()),
+            Self::StoreNode => AccountName(STORE_NODE.to_owned()),
             // No tenant is called `cloud`, so this never collides with a node (AS-095).
             Self::Cloud(instance) => AccountName(format!("cloud.{instance}")),
-            Self::Device { name, .. } => name.clone(),
+            Self::Device { kind, device, .. } => AccountName(format!("{}.{device}", kind.as_str())),
         }
     }
 
@@ -90,9 +73,9 @@ impl Role {
         match self {
             Self::Node(node) => vec![mesh_subtree(Publisher::Node, &node.to_string())],
             Self::Cloud(_) => vec![mesh_subtree(Publisher::Cloud, ANY_LEVEL), partition_state()],
-            Self::StoreNode(_) => vec![topic::LOCAL_ALL.to_owned()],
-            Self::Device { store, kind, device, .. } => {
-                let prefix = topic::device_prefix(store, *kind, device);
+            Self::StoreNode => vec![topic::LOCAL_ALL.to_owned()],
+            Self::Device { store, kind, device } => {
+                let prefix = topic::device_prefix(store, *kind, device.as_str());
                 DECLARATIONS
                     .iter()
                     .filter(|known| known.publisher == Publisher::Device)
@@ -110,8 +93,8 @@ impl Role {
         match self {
             Self::Node(node) => vec![mesh_subtree(Publisher::Cloud, &node.to_string()), partition_state()],
             Self::Cloud(_) => vec![mesh_subtree(Publisher::Node, ANY_LEVEL)],
-            Self::StoreNode(_) => vec![topic::LOCAL_ALL.to_owned()],
-            Self::Device { store, kind, device, .. } => vec![format!("{}#", topic::device_prefix(store, *kind, device))],
+            Self::StoreNode => vec![topic::LOCAL_ALL.to_owned()],
+            Self::Device { store, kind, device } => vec![format!("{}#", topic::device_prefix(store, *kind, device.as_str()))],
         }
     }
 
@@ -119,7 +102,7 @@ impl Role {
     /// making, but not under the name of another account: it would cut that one off.
     fn client_id_is_exact(&self) -> bool {
         match self {
-            Self::Node(_) | Self::Cloud(_) | Self::StoreNode(_) => true,
+            Self::Node(_) | Self::Cloud(_) | Self::StoreNode => true,
             Self::Device { .. } => false,
         }
     }
@@ -328,8 +311,7 @@ mod tests {
         Role::Device {
             store: StoreId::parse("s042").unwrap(),
             kind: DeviceKind::Screen,
-            device: device.to_owned(),
-            name: AccountName::parse(&format!("screen-{device}")).unwrap(),
+            device: DeviceId::parse(device).unwrap(),
         }
     }
 
@@ -342,7 +324,7 @@ mod tests {
 
     fn local_rules() -> AccessRules {
         let mut rules = AccessRules::new();
-        rules.admit(Role::StoreNode(NodeId::parse("acme.s042.n1").unwrap()), credential(1));
+        rules.admit(Role::StoreNode, credential(1));
         rules.admit(screen("window-1"), credential(2));
         rules.admit(screen("window-2"), credential(3));
         rules
@@ -401,7 +383,7 @@ mod tests {
     #[test]
     fn a_device_publishes_what_devices_publish_in_its_own_subtree_only() {
         let rules = local_rules();
-        let screen = "screen-window-1";
+        let screen = "screen.window-1";
         assert_eq!(rules.may_publish(screen, "local/1/s042/screen/window-1/pop"), Ok(()));
         for topic in [
             "local/1/s042/screen/window-2/pop",
@@ -423,19 +405,19 @@ mod tests {
         let rules = local_rules();
         for declared in DECLARATIONS.iter().filter(|known| known.pattern.starts_with("local/")) {
             let topic = declared.filter().replace('+', "s042");
-            assert_eq!(rules.may_publish("acme.s042.n1", &topic), Ok(()), "{topic}");
+            assert_eq!(rules.may_publish("node", &topic), Ok(()), "{topic}");
         }
-        assert_eq!(rules.may_subscribe("acme.s042.n1", topic::LOCAL_ALL), Ok(()));
-        assert_eq!(rules.may_subscribe("acme.s042.n1", "aisle/1/#"), Err(Refusal::SubscribeForbidden));
+        assert_eq!(rules.may_subscribe("node", topic::LOCAL_ALL), Ok(()));
+        assert_eq!(rules.may_subscribe("node", "aisle/1/#"), Err(Refusal::SubscribeForbidden));
     }
 
     #[test]
     fn a_device_may_not_cut_off_another_account_by_its_client_id() {
         let rules = local_rules();
-        assert_eq!(connect(&rules, "screen-window-1", "screen-window-1", 2, None), Ok(()));
-        assert_eq!(connect(&rules, "mosq-1234", "screen-window-1", 2, None), Ok(()));
-        assert_eq!(connect(&rules, "screen-window-2", "screen-window-1", 2, None), Err(Refusal::ClientIdForeign));
-        assert_eq!(connect(&rules, "acme.s042.n1", "screen-window-1", 2, None), Err(Refusal::ClientIdForeign));
+        assert_eq!(connect(&rules, "screen.window-1", "screen.window-1", 2, None), Ok(()));
+        assert_eq!(connect(&rules, "mosq-1234", "screen.window-1", 2, None), Ok(()));
+        assert_eq!(connect(&rules, "screen.window-2", "screen.window-1", 2, None), Err(Refusal::ClientIdForeign));
+        assert_eq!(connect(&rules, "node", "screen.window-1", 2, None), Err(Refusal::ClientIdForeign));
     }
 
     #[test]
@@ -443,16 +425,16 @@ mod tests {
         let rules = local_rules();
         let own = Some("local/1/s042/screen/window-1/state");
         let other = Some("local/1/s042/screen/window-2/state");
-        assert_eq!(connect(&rules, "screen-window-1", "screen-window-1", 2, own), Ok(()));
-        assert_eq!(connect(&rules, "screen-window-1", "screen-window-1", 2, other), Err(Refusal::WillForbidden));
+        assert_eq!(connect(&rules, "screen.window-1", "screen.window-1", 2, own), Ok(()));
+        assert_eq!(connect(&rules, "screen.window-1", "screen.window-1", 2, other), Err(Refusal::WillForbidden));
     }
 
     #[test]
     fn an_expelled_account_loses_its_grants_at_once() {
         let mut rules = local_rules();
-        assert!(rules.expel("screen-window-1"));
-        assert!(!rules.expel("screen-window-1"));
-        assert_eq!(rules.may_publish("screen-window-1", "local/1/s042/screen/window-1/pop"), Err(Refusal::AccountUnknown));
-        assert_eq!(connect(&rules, "screen-window-1", "screen-window-1", 2, None), Err(Refusal::AccountUnknown));
+        assert!(rules.expel("screen.window-1"));
+        assert!(!rules.expel("screen.window-1"));
+        assert_eq!(rules.may_publish("screen.window-1", "local/1/s042/screen/window-1/pop"), Err(Refusal::AccountUnknown));
+        assert_eq!(connect(&rules, "screen.window-1", "screen.window-1", 2, None), Err(Refusal::AccountUnknown));
     }
 }

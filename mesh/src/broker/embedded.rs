@@ -13,6 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mqtt5::broker::auth::{AuthProvider, AuthResult};
 use mqtt5::broker::config::{BrokerConfig, StorageBackend, StorageConfig};
+use mqtt5::broker::events::{BrokerEventHandler, ClientPublishEvent, PublishAction};
 use mqtt5::broker::server::BrokerShutdownHandle;
 use mqtt5::broker::MqttBroker;
 use mqtt5::packet::connect::ConnectPacket;
@@ -20,8 +21,8 @@ use mqtt5::protocol::v5::reason_codes::ReasonCode;
 use tokio::sync::watch;
 
 use super::{
-    Access, Broker, BrokerError, PACKET_BYTES_MAX, QUEUE_BYTES_MAX, QUEUE_MESSAGES_MAX, RECEIVE_MAX, RETAINED_MAX,
-    Refusal, Refused, SESSION_EXPIRY_S,
+    Access, Broker, BrokerError, Bus, PACKET_BYTES_MAX, QUEUE_BYTES_MAX, QUEUE_MESSAGES_MAX, RECEIVE_MAX, RETAINED_MAX,
+    Refusal, Refused, SESSION_EXPIRY_H,
 };
 use crate::telemetry::Counted;
 
@@ -37,6 +38,8 @@ const SWEEP_S: u64 = 60;
 /// Where and how widely to listen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmbeddedConfig {
+    /// What it serves; a label in metrics and logs.
+    pub bus: Bus,
     /// Address to listen on; port 0 takes a free one.
     pub bind: SocketAddr,
     /// Connections at once.
@@ -56,11 +59,14 @@ impl EmbeddedBroker {
     /// # Errors
     /// When the address cannot be bound or a limit is out of range.
     pub async fn start(config: EmbeddedConfig, access: Access) -> Result<Self, BrokerError> {
-        let EmbeddedConfig { bind, clients_max } = config;
+        let EmbeddedConfig { bus, bind, clients_max } = config;
         let failed = |reason: String| BrokerError::Start { address: bind, reason };
 
-        let broker = MqttBroker::with_config(library_config(bind, clients_max)).await;
-        let mut broker = broker.map_err(|error| failed(error.to_string()))?.with_auth_provider(Arc::new(Gate { access }));
+        let gate = Arc::new(Gate { bus, access });
+        let mut library = library_config(bind, clients_max);
+        library.event_handler = Some(Arc::clone(&gate) as Arc<dyn BrokerEventHandler>);
+        let broker = MqttBroker::with_config(library).await;
+        let mut broker = broker.map_err(|error| failed(error.to_string()))?.with_auth_provider(gate);
         let address = broker.local_addr().ok_or_else(|| failed("no address was bound".to_owned()))?;
         let shutdown = broker.shutdown_handle();
         let mut ready = broker.ready_receiver();
@@ -115,7 +121,7 @@ fn library_config(bind: SocketAddr, clients_max: usize) -> BrokerConfig {
 
     let mut config = BrokerConfig::new().with_bind_address(bind);
     config.max_clients = clients_max;
-    config.session_expiry_interval = Duration::from_secs(SESSION_EXPIRY_S);
+    config.session_expiry_interval = Duration::from_hours(SESSION_EXPIRY_H);
     config.max_packet_size = PACKET_BYTES_MAX;
     config.topic_alias_maximum = TOPIC_ALIASES_MAX;
     // A shared subscription would spread one publisher's messages over several readers and lose their order.
@@ -131,9 +137,19 @@ fn library_config(bind: SocketAddr, clients_max: usize) -> BrokerConfig {
 }
 
 /// Lets the library ask our rules.
+///
+/// The library answers a refused publish with a reason code whatever the protocol, and an MQTT 3.1.1 client cannot read
+/// one. So a client of 3.1.1 is marked when it signs in; its refused publish passes the first question, and is taken out
+/// by the second, with the bare PUBACK that 3.1.1 knows.
 struct Gate {
+    bus: Bus,
     access: Access,
 }
+
+/// Put before the account of a client that speaks MQTT 3.1.1. No account name holds a slash.
+const OLD_PROTOCOL_MARK: &str = "3.1.1/";
+/// Protocol level of MQTT 5.
+const LEVEL_5: u8 = 5;
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -152,9 +168,12 @@ impl AuthProvider for Gate {
             )
         });
         let result = match decided {
+            Ok(account) if connect.protocol_version < LEVEL_5 => {
+                AuthResult::success_with_user(format!("{OLD_PROTOCOL_MARK}{account}"))
+            }
             Ok(account) => AuthResult::success_with_user(account.as_str()),
             Err(refusal) => {
-                Refused { account: "", refusal }.emit();
+                Refused { bus: self.bus, account: "", refusal }.emit();
                 AuthResult::fail(connect_reason(refusal))
             }
         };
@@ -162,7 +181,8 @@ impl AuthProvider for Gate {
     }
 
     fn authorize_publish<'a>(&'a self, _client_id: &str, user_id: Option<&'a str>, topic: &'a str) -> Answer<'a, bool> {
-        let decided = self.allowed(user_id, |rules, account| rules.may_publish(account, topic));
+        let speaks_5 = user_id.is_some_and(|user| !user.starts_with(OLD_PROTOCOL_MARK));
+        let decided = !speaks_5 || self.allowed(user_id, |rules, account| rules.may_publish(account, topic));
         Box::pin(std::future::ready(decided))
     }
 
@@ -184,13 +204,24 @@ impl Gate {
         decide: impl FnOnce(&super::AccessRules, &str) -> Result<(), Refusal>,
     ) -> bool {
         let account = account.unwrap_or_default();
+        let account = account.strip_prefix(OLD_PROTOCOL_MARK).unwrap_or(account);
         match self.access.with(|rules| decide(rules, account)) {
             Ok(()) => true,
             Err(refusal) => {
-                Refused { account, refusal }.emit();
+                Refused { bus: self.bus, account, refusal }.emit();
                 false
             }
         }
+    }
+}
+
+impl BrokerEventHandler for Gate {
+    fn on_client_publish<'a>(&'a self, event: ClientPublishEvent) -> Answer<'a, PublishAction> {
+        let user = event.user_id.as_deref();
+        let speaks_5 = user.is_some_and(|user| !user.starts_with(OLD_PROTOCOL_MARK));
+        let passes = speaks_5 || self.allowed(user, |rules, account| rules.may_publish(account, &event.topic));
+        let action = if passes { PublishAction::Continue } else { PublishAction::Handled };
+        Box::pin(std::future::ready(action))
     }
 }
 

@@ -13,9 +13,10 @@ pub mod mosquitto;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use aisle_schemas::limits;
 use async_trait::async_trait;
 
-pub use access::{AccessRules, Account, AccountName, AccountNameError, Refusal, Role};
+pub use access::{AccessRules, Account, AccountName, Refusal, Role};
 pub use credential::{Credential, CredentialError, secret_from_random};
 pub use embedded::{EmbeddedBroker, EmbeddedConfig};
 pub use filter::{filter_covers, filter_is_valid, filter_matches, topic_is_valid};
@@ -23,8 +24,8 @@ pub use mosquitto::MosquittoBroker;
 
 use crate::telemetry::Counted;
 
-/// Largest packet brokers must take, in bytes (AS-096): a batch, its topic and properties, twice over.
-pub const PACKET_BYTES_MAX: usize = 128 * 1024;
+/// Largest packet that our brokers take, in bytes (AS-096 asks for no less).
+pub const PACKET_BYTES_MAX: usize = limits::PACKET_BYTES_MAX as usize;
 /// Publishes a broker lets each client have without PUBACK: twice the widest window of AS-029.
 pub const RECEIVE_MAX: u16 = 256;
 /// Bytes a broker keeps for one client that does not read; beyond, the newest are dropped and the protocol resends.
@@ -33,8 +34,28 @@ pub const QUEUE_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const QUEUE_MESSAGES_MAX: usize = 1_000;
 /// Retained messages of one broker: ten per device and partition states, with room.
 pub const RETAINED_MAX: usize = 50_000;
-/// Seconds after which a broker forgets a session whose client is gone.
-pub const SESSION_EXPIRY_S: u64 = 3_600;
+/// Hours after which a broker forgets a session whose client is gone.
+pub const SESSION_EXPIRY_H: u64 = 1;
+
+/// Which bus a broker serves; several may run in one process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bus {
+    /// Between stores and cloud.
+    Mesh,
+    /// Inside one store.
+    Local,
+}
+
+impl Bus {
+    /// Value of the metric label `bus`.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Mesh => "mesh",
+            Self::Local => "local",
+        }
+    }
+}
 
 /// A running broker.
 #[async_trait]
@@ -105,15 +126,17 @@ impl Access {
 /// A client or packet was refused.
 #[derive(Debug, Clone)]
 struct Refused<'a> {
+    bus: Bus,
     account: &'a str,
     refusal: Refusal,
 }
 
 impl Counted for Refused<'_> {
     fn emit(self) {
-        let Self { account, refusal } = self;
-        metrics::counter!("aisle_broker_refusals_total", "reason" => refusal.label()).increment(1);
+        let Self { bus, account, refusal } = self;
+        let labels = [("bus", bus.label()), ("reason", refusal.label())];
+        metrics::counter!("aisle_broker_refusals_total", &labels).increment(1);
         // An account that signed in is known and a name of ours; what strangers send as a name is not logged.
-        tracing::warn!(account, reason = refusal.label(), "broker refused");
+        tracing::warn!(bus = bus.label(), account, reason = refusal.label(), "broker refused");
     }
 }

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use super::access::{mesh_subtree, partition_state};
 use super::{
     AccessRules, Broker, BrokerError, PACKET_BYTES_MAX, QUEUE_BYTES_MAX, QUEUE_MESSAGES_MAX, RECEIVE_MAX, Role,
-    SESSION_EXPIRY_S,
+    SESSION_EXPIRY_H,
 };
 
 /// Name of the configuration file in its folder.
@@ -61,7 +61,7 @@ pub fn config_text(bind: SocketAddr, folder: &Path, rules: &AccessRules) -> Stri
          max_inflight_messages {RECEIVE_MAX}\n\
          max_queued_messages {QUEUE_MESSAGES_MAX}\n\
          max_queued_bytes {QUEUE_BYTES_MAX}\n\
-         persistent_client_expiration {SESSION_EXPIRY_S}s\n\
+         persistent_client_expiration {SESSION_EXPIRY_H}h\n\
          sys_interval 0\n\
          log_type error\n\
          log_type warning\n"
@@ -83,7 +83,7 @@ pub fn acl_text(rules: &AccessRules) -> String {
         let role = account.role();
         match role {
             Role::Node(_) => continue,
-            Role::Cloud(_) | Role::StoreNode(_) | Role::Device { .. } => {}
+            Role::Cloud(_) | Role::StoreNode | Role::Device { .. } => {}
         }
         line(&mut text, "\nuser", name);
         for filter in role.publish() {

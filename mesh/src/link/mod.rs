@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use aisle_schemas::limits;
 use bytes::Bytes;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Filter, LastWill, LastWillProperties, Publish, PublishProperties};
@@ -22,14 +23,8 @@ use rumqttc::v5::{AsyncClient, MqttOptions};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::mpsc;
 
-/// How long TCP, MQTT CONNECT and CONNACK may take together: a broker that restarts under a storm is slow.
-pub const CONNECT_TIMEOUT_S: u64 = 20;
-/// Seconds between pings.
-pub const KEEP_ALIVE_S: u64 = 20;
-/// A loop that yields nothing for so long sits on a half-open socket; pings alone take two keep-alives to notice.
-pub const POLL_WATCHDOG_S: u64 = 50;
 /// How long an orderly farewell may take before the socket is cut.
-pub const FAREWELL_S: u64 = 1;
+const FAREWELL: Duration = Duration::from_secs(1);
 /// Events that may wait beyond what the two windows can produce: CONNACK, SUBACKs and a margin.
 const EVENT_HEADROOM: usize = 32;
 /// The library sends what is queued here after a reconnect or loses it; the less the better.
@@ -218,19 +213,20 @@ pub enum LostReason {
     /// We said farewell or dropped the handle.
     #[error("hung up by this side")]
     HungUp,
-    /// TCP, CONNECT and CONNACK took longer than `CONNECT_TIMEOUT_S`.
+    /// TCP, CONNECT and CONNACK took longer than `limits::CONNECT_TIMEOUT`.
     #[error("connecting took too long")]
     ConnectTimeout,
     /// CONNACK with a failure code.
     #[error("connection refused by the broker: {0}")]
     Refused(ConnectRefusal),
-    /// DISCONNECT 0x8E: somebody else connected under our client id (AS-068).
+    /// DISCONNECT 0x8E: somebody else connected under our client id (AS-068). Seen only from brokers that send a
+    /// property length with it, see `Closed`.
     #[error("session taken over by another connection of this identity")]
     SessionTakenOver,
     /// DISCONNECT with another reason code.
     #[error("disconnected by the broker with reason 0x{0:02x}")]
     Disconnected(u8),
-    /// Nothing happened for `POLL_WATCHDOG_S`, or a ping stayed unanswered.
+    /// Nothing happened for `limits::POLL_WATCHDOG`, or a ping stayed unanswered.
     #[error("link is silent")]
     Silent,
     /// Our owner did not take its events in time.
@@ -242,6 +238,11 @@ pub enum LostReason {
     /// The peer broke the protocol, or packet ids collided.
     #[error("protocol violation: {0}")]
     Protocol(String),
+    /// The broker closed the socket and gave no reason that the client library can read. It swallows a DISCONNECT
+    /// that leaves out its empty properties, as the standard allows and mosquitto and the embedded broker do, so
+    /// this may also be a session taken over.
+    #[error("closed by the broker without a readable reason")]
+    Closed,
     /// The socket failed.
     #[error("connection failed: {0}")]
     Io(String),
@@ -394,7 +395,7 @@ impl LinkHandle {
     }
 
     /// Says farewell: what was handed over before is written first, then DISCONNECT, so that the broker drops the
-    /// will; after `FAREWELL_S` the socket is cut. To let the will speak, drop the handle instead.
+    /// will; after a second the socket is cut. To let the will speak, drop the handle instead.
     pub fn hang(&self) {
         // A full or closed channel means that somebody already asked, or that the link has ended.
         if self.control.try_send(poll::Hang).is_err() {
@@ -433,7 +434,7 @@ fn library_options(config: LinkConfig) -> Result<MqttOptions, LinkConfigError> {
     options.set_clean_start(true);
     options.set_session_expiry_interval(Some(0));
     options.set_keep_alive(keep_alive);
-    options.set_connection_timeout(CONNECT_TIMEOUT_S);
+    options.set_connection_timeout(limits::CONNECT_TIMEOUT.as_secs());
     options.set_receive_maximum(Some(receive_max));
     options.set_max_packet_size(Some(packet_max));
     options.set_topic_alias_max(Some(0));

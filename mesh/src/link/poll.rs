@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
+use aisle_schemas::limits;
 use rumqttc::Outgoing as Written;
 use rumqttc::v5::mqttbytes::{Error as LibraryError, QoS};
 use rumqttc::v5::mqttbytes::v5::{
@@ -19,7 +19,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    AckToken, ConnectRefusal, FAREWELL_S, Incoming, LinkEvent, LostReason, POLL_WATCHDOG_S, PubReason, Qos, SubCode,
+    AckToken, ConnectRefusal, FAREWELL, Incoming, LinkEvent, LostReason, PubReason, Qos, SubCode,
     TRACEPARENT,
 };
 
@@ -47,7 +47,7 @@ pub(super) async fn run(task: Task) {
     let Ok(farewell) = events.clone().reserve_owned().await else { return };
 
     let reason = loop {
-        let watchdog = Instant::now() + Duration::from_secs(POLL_WATCHDOG_S);
+        let watchdog = Instant::now() + limits::POLL_WATCHDOG;
         let event = tokio::select! {
             biased;
             order = control.recv() => {
@@ -83,9 +83,9 @@ pub(super) async fn run(task: Task) {
 }
 
 /// Writes what is queued, then DISCONNECT, then waits for the broker to close, so that a reset of the socket cannot
-/// overtake the DISCONNECT; all within `FAREWELL_S`.
+/// overtake the DISCONNECT; all within `FAREWELL`.
 async fn say_farewell(event_loop: &mut EventLoop, client: &AsyncClient) {
-    let deadline = Instant::now() + Duration::from_secs(FAREWELL_S);
+    let deadline = Instant::now() + FAREWELL;
     let mut asked = false;
     loop {
         // The queue holds one request, which may be taken: then the next poll empties it and we try again.
@@ -197,7 +197,7 @@ fn lost_reason(error: ConnectionError) -> LostReason {
             StateError::ServerDisconnect { reason_code, .. } => LostReason::Disconnected(reason_code as u8),
             StateError::AwaitPingResp => LostReason::Silent,
             StateError::Io(source) => LostReason::Io(source.to_string()),
-            StateError::ConnectionAborted => LostReason::Io("closed by the peer".to_owned()),
+            StateError::ConnectionAborted => LostReason::Closed,
             StateError::ConnFail { reason } => LostReason::Refused(refusal(reason)),
             too_large @ (StateError::OutgoingPacketTooLarge { .. } | StateError::IncomingPacketTooLarge { .. }) => {
                 LostReason::PacketTooLarge(too_large.to_string())
@@ -221,5 +221,32 @@ fn refusal(code: ConnectReturnCode) -> ConnectRefusal {
         | ConnectReturnCode::QuotaExceeded
         | ConnectReturnCode::ConnectionRateExceeded => ConnectRefusal::Busy,
         _ => ConnectRefusal::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_068_a_session_taken_over_is_told_from_other_disconnects() {
+        let disconnect = |reason_code| {
+            lost_reason(ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, reason_string: None }))
+        };
+        assert_eq!(disconnect(DisconnectReasonCode::SessionTakenOver), LostReason::SessionTakenOver);
+        assert_eq!(disconnect(DisconnectReasonCode::ServerShuttingDown), LostReason::Disconnected(0x8b));
+    }
+
+    #[test]
+    fn a_packet_id_still_in_use_ends_the_link() {
+        let collision = translate(Event::Outgoing(Written::AwaitAck(3)), 1);
+        assert!(matches!(collision, Err(LostReason::Protocol(_))), "{collision:?}");
+    }
+
+    #[test]
+    fn a_message_at_qos_2_ends_the_link() {
+        let publish = Publish { qos: QoS::ExactlyOnce, ..Publish::default() };
+        let refused = message(publish, 1);
+        assert!(matches!(refused, Err(LostReason::Protocol(_))), "{refused:?}");
     }
 }
