@@ -18,6 +18,8 @@ use crate::{
 
 /// Most bytes that framing adds to a stored record: four members and a comma.
 pub const FRAME_BYTES_MAX: usize = 256;
+/// Most bytes of a framed record that stands for a corrupt one: its raw bytes in base64 plus the envelope.
+pub const CORRUPT_BYTES_MAX: usize = RECORD_BYTES_MAX.div_ceil(3) * 4 + FRAME_BYTES_MAX + 512;
 /// Longest `type`.
 pub const TYPE_LEN_MAX: usize = 64;
 /// Longest `subject`: a document key or an entity.
@@ -219,11 +221,15 @@ impl Event {
 
     /// Parses one event of at most `RECORD_BYTES_MAX` stored bytes plus framing, at most `JSON_DEPTH_MAX` levels deep.
     pub fn parse(bytes: &[u8]) -> Result<Self, EventError> {
-        if bytes.len() > RECORD_BYTES_MAX + FRAME_BYTES_MAX {
-            return Err(EventError::new("json", format!("{} bytes are more than {RECORD_BYTES_MAX}", bytes.len())));
+        let too_large = || EventError::new("json", format!("{} bytes are more than {RECORD_BYTES_MAX}", bytes.len()));
+        if bytes.len() > CORRUPT_BYTES_MAX {
+            return Err(too_large());
         }
         check_depth(bytes, JSON_DEPTH_MAX)?;
         let event: Self = serde_json::from_slice(bytes).map_err(|error| name_field(bytes, &error))?;
+        if bytes.len() > RECORD_BYTES_MAX + FRAME_BYTES_MAX && event.ty.as_str() != TYPE_LOG_CORRUPT {
+            return Err(too_large());
+        }
         if event.subject.as_ref().is_some_and(|subject| subject.len() > SUBJECT_LEN_MAX) {
             return Err(EventError::new("subject", format!("is longer than {SUBJECT_LEN_MAX}")));
         }
@@ -239,6 +245,11 @@ impl Event {
     /// Whether the event deletes the document that `subject` names.
     pub fn deletes(&self) -> bool {
         self.data.as_ref().is_some_and(|raw| raw.get() == "null")
+    }
+
+    /// The event as JSON, extensions included, whatever its size.
+    pub fn to_wire(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("an event holds only strings and JSON that was parsed")
     }
 
     /// The bytes that a log keeps: everything but stream, epoch, seq and relogof (AS-006). Refuses what is too big (AS-008).

@@ -152,8 +152,8 @@ mod tests {
 
     #[test]
     fn as_104_derived_relations_between_limits_hold() {
-        let largest_stored = RECORD_BYTES_MAX + crate::event::FRAME_BYTES_MAX + crate::sync::HEADER_BYTES_MAX;
-        assert!(largest_stored <= BATCH_BYTES_MAX, "one record of any size fits a batch");
+        let largest = crate::event::CORRUPT_BYTES_MAX + crate::sync::HEADER_BYTES_MAX;
+        assert!(largest <= BATCH_BYTES_MAX, "one record of any size fits a batch, even as corrupt");
         let room = usize::try_from(PACKET_BYTES_MAX).expect("fits") - PACKET_OVERHEAD_BYTES;
         assert!(BATCH_BYTES_MAX <= room, "a batch fits the packet that we announce");
         assert!(HEARTBEAT * 3 <= PRESENCE_LEASE, "three heartbeats per presence lease");

@@ -6,3 +6,12 @@
 
 pub mod hello;
 pub mod log;
+pub mod receiver;
+pub mod sender;
+pub mod turn;
+pub mod node_link;
+pub mod node_peer;
+pub mod fleet_rules;
+pub mod owner_peer;
+pub mod codec;
+pub mod load;
