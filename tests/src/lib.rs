@@ -1,1 +1,13 @@
-//! Harness and end-to-end journeys
+//! Harness for end-to-end tests: real servers on private ports, a world of cloud and stores, and a cut line.
+//!
+//! Owns everything a journey needs apart from its story. Takes a [`Profile`](profile::Profile). A server that cannot start fails the test and
+//! says what to install; nothing here retries a product's failure away.
+
+pub mod cut;
+pub mod eventually;
+pub mod ports;
+pub mod process;
+pub mod services;
+
+pub use cut::Cut;
+pub use eventually::{DEADLINE, eventually};

@@ -1,1 +1,10 @@
-//! Seeded shoppers and devices that use the public interfaces only
+//! Seeded shoppers and devices that use the public interfaces only: HTTP, SSE, MQTT.
+//!
+//! Owns the demo [`world`] as data, [`client`]s with a method per user action, [`device`]s on a store's bus, and [`run`]: people who come, look,
+//! tap and leave, with an independent ledger of what was promised to them. Knows nothing of the insides of node or cloud; the same code drives
+//! the demo, the end-to-end tests and a system somewhere else.
+
+pub mod client;
+pub mod device;
+pub mod run;
+pub mod world;
