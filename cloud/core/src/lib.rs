@@ -1,4 +1,4 @@
-//! Pure rules of the cloud: consent, identity, the message gate, the home screen.
+//! Pure rules of the cloud: visits, consent, identity, the message gate, the home screen.
 
 pub mod consent;
 pub mod gate;
@@ -6,3 +6,4 @@ pub mod home;
 pub mod identity;
 pub mod ids;
 pub mod local_time;
+pub mod visit;
