@@ -512,9 +512,8 @@ async fn order_is_kept_with_a_full_window_and_late_acknowledgements() {
     world.broker.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn as_040_a_receiver_that_does_not_acknowledge_is_sent_receive_maximum_and_no_more() {
-    let world = start(Kind::Embedded, Bus::Mesh, mesh_rules()).await.unwrap();
+async fn receive_maximum(kind: Kind) {
+    let Some(world) = start(kind, Bus::Mesh, mesh_rules()).await else { return };
     let mut cloud = Client::connect(config(world.broker.address(), "cloud.eu1-a")).await;
     assert_eq!(cloud.subscribe("aisle/1/+/+/up/#").await, SubCode::Granted);
     let mut node = Client::connect(config(world.broker.address(), "acme.s042.n1")).await;
@@ -530,6 +529,42 @@ async fn as_040_a_receiver_that_does_not_acknowledge_is_sent_receive_maximum_and
     assert!(matches!(cloud.next().await, LinkEvent::SubAck(_)));
     cloud.handle.ack(tokens.remove(0)).await.unwrap();
     assert_eq!(text(&cloud.message().await), "16");
+    world.broker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_040_without_acknowledgements_the_embedded_broker_stops_at_receive_maximum() {
+    receive_maximum(Kind::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_040_without_acknowledgements_mosquitto_stops_at_receive_maximum() {
+    receive_maximum(Kind::Mosquitto).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i7_unsettled_messages_beyond_the_budget_of_bytes_end_the_link() {
+    let world = start(Kind::Embedded, Bus::Mesh, mesh_rules()).await.unwrap();
+    // Budget of 2 × 1,024 bytes; QoS 0 messages are not held back by Receive Maximum.
+    let narrow = LinkConfig { receive_max: 2, packet_max: 1_024, ..config(world.broker.address(), "cloud.eu1-a") };
+    let mut cloud = Client::connect(narrow).await;
+    assert_eq!(cloud.subscribe("aisle/1/+/+/up/#").await, SubCode::Granted);
+    let node = Client::connect(config(world.broker.address(), "acme.s042.n1")).await;
+    let body = "x".repeat(700);
+    for _ in 0..3 {
+        let flood = Outgoing { qos: Qos::AtMostOnce, ..message("aisle/1/04/acme.s042.n1/up/s/tele", &body, false) };
+        node.handle.publish(flood).await.unwrap();
+    }
+    let mut unsettled = Vec::new();
+    let reason = loop {
+        match cloud.next().await {
+            LinkEvent::Message(message) => unsettled.push(message),
+            LinkEvent::Lost(reason) => break reason,
+            other => panic!("expected a message or Lost, got {other:?}"),
+        }
+    };
+    assert_eq!((unsettled.len(), reason), (2, LostReason::EventsFull));
+    drop(node.handle);
     world.broker.stop().await;
 }
 

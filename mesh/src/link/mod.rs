@@ -12,7 +12,7 @@ mod poll;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aisle_schemas::limits;
@@ -27,6 +27,9 @@ use tokio::sync::mpsc;
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Events that may wait beyond what the two windows can produce: CONNACK, SUBACKs and a margin.
 const EVENT_HEADROOM: usize = 32;
+/// Messages that may wait beyond Receive Maximum. mosquitto 2.0 exceeds it when it has a backlog: each PUBACK frees up to
+/// Receive Maximum further messages instead of one. What bounds memory is the budget in bytes, `Held`.
+const OVERSHOOT_MESSAGES: usize = 1_000;
 /// The library sends what is queued here after a reconnect or loses it; the less the better.
 const REQUEST_CAPACITY: usize = 1;
 /// The library panics below this.
@@ -143,18 +146,42 @@ pub struct Incoming {
     pub ack: AckToken,
 }
 
-/// The right to acknowledge one message, once, on the connection that brought it.
-#[derive(Debug, PartialEq, Eq)]
+/// The right to acknowledge one message, once, on the connection that brought it. Until it is handed back or dropped, the
+/// message counts against the link's budget of bytes.
+#[derive(Debug)]
 pub struct AckToken {
     link: u64,
     packet_id: u16,
+    held: Option<Held>,
+}
+
+/// Bytes of one message that is not settled yet.
+#[derive(Debug)]
+struct Held {
+    bytes: usize,
+    total: Arc<AtomicUsize>,
+}
+
+impl Held {
+    /// Takes the bytes from the budget; `None` when it is spent.
+    fn take(bytes: usize, total: &Arc<AtomicUsize>, budget: usize) -> Option<Self> {
+        let before = total.fetch_add(bytes, Ordering::Relaxed);
+        let held = Self { bytes, total: Arc::clone(total) };
+        (before.saturating_add(bytes) <= budget).then_some(held)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.total.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 impl AckToken {
     /// For transports other than `Link`. `packet_id` 0 stands for a QoS 0 message, which needs no PUBACK.
     #[must_use]
     pub fn new(link: u64, packet_id: u16) -> Self {
-        Self { link, packet_id }
+        Self { link, packet_id, held: None }
     }
 
     /// The packet id, as on the wire.
@@ -229,8 +256,8 @@ pub enum LostReason {
     /// Nothing happened for `limits::POLL_WATCHDOG`, or a ping stayed unanswered.
     #[error("link is silent")]
     Silent,
-    /// Our owner did not take its events in time.
-    #[error("event channel is full")]
+    /// Our owner did not settle its messages in time: their number or their bytes passed what may wait.
+    #[error("too much waits for the owner of the link")]
     EventsFull,
     /// A packet above the limit of one side.
     #[error("packet too large: {0}")]
@@ -319,7 +346,10 @@ impl Link {
     pub fn connect(config: LinkConfig) -> Result<(LinkHandle, mpsc::Receiver<LinkEvent>), LinkConfigError> {
         static NEXT_LINK: AtomicU64 = AtomicU64::new(1);
 
-        let capacity = usize::from(config.receive_max) + 2 * usize::from(config.in_flight) + EVENT_HEADROOM;
+        let receive_max = usize::from(config.receive_max);
+        let capacity = receive_max + 2 * usize::from(config.in_flight) + EVENT_HEADROOM + OVERSHOOT_MESSAGES;
+        let packet_bytes_max = usize::try_from(config.packet_max).unwrap_or(usize::MAX);
+        let budget_bytes = receive_max.saturating_mul(packet_bytes_max);
         let options = library_options(config)?;
         let link = NEXT_LINK.fetch_add(1, Ordering::Relaxed);
         let (client, event_loop) = AsyncClient::new(options, REQUEST_CAPACITY);
@@ -333,6 +363,7 @@ impl Link {
             control: control_rx,
             link,
             packet_max: Arc::clone(&packet_max),
+            budget_bytes,
         }));
         Ok((LinkHandle { client, link, packet_max, control: control_tx }, events_rx))
     }
@@ -383,7 +414,7 @@ impl LinkHandle {
     /// # Errors
     /// When the token is of another connection or the link has ended.
     pub async fn ack(&self, token: AckToken) -> Result<(), LinkError> {
-        let AckToken { link, packet_id } = token;
+        let AckToken { link, packet_id, held: _settled } = token;
         if link != self.link {
             return Err(LinkError::ForeignAck);
         }

@@ -5,7 +5,7 @@
 //! place kept free for it and drops the loop with all that is queued in it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use aisle_schemas::limits;
 use rumqttc::Outgoing as Written;
@@ -19,7 +19,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    AckToken, ConnectRefusal, FAREWELL, Incoming, LinkEvent, LostReason, PubReason, Qos, SubCode,
+    AckToken, ConnectRefusal, FAREWELL, Held, Incoming, LinkEvent, LostReason, PubReason, Qos, SubCode,
     TRACEPARENT,
 };
 
@@ -38,11 +38,14 @@ pub(super) struct Task {
     pub control: mpsc::Receiver<Hang>,
     pub link: u64,
     pub packet_max: Arc<AtomicU32>,
+    /// Bytes of messages that may be unsettled at once.
+    pub budget_bytes: usize,
 }
 
 /// Polls until the connection ends; the last event is `Lost`.
 pub(super) async fn run(task: Task) {
-    let Task { mut event_loop, client, events, mut control, link, packet_max } = task;
+    let Task { mut event_loop, client, events, mut control, link, packet_max, budget_bytes } = task;
+    let held_bytes = Arc::new(AtomicUsize::new(0));
     // Kept aside so that `Lost` arrives even when the channel is full, which is one of the reasons for it.
     let Ok(farewell) = events.clone().reserve_owned().await else { return };
 
@@ -64,6 +67,13 @@ pub(super) async fn run(task: Task) {
             () = sleep_until(watchdog) => break LostReason::Silent,
         };
         let event = match translate(event, link) {
+            Ok(Some(LinkEvent::Message(mut message))) => {
+                let Some(held) = Held::take(message.payload.len(), &held_bytes, budget_bytes) else {
+                    break LostReason::EventsFull;
+                };
+                message.ack.held = Some(held);
+                LinkEvent::Message(message)
+            }
             Ok(Some(event)) => event,
             Ok(None) => continue,
             Err(reason) => break reason,
