@@ -34,9 +34,11 @@ export interface Ask {
   readonly body?: unknown;
   /** One key per intention of the person: a repeat of the same request is answered, not done twice. */
   readonly idempotencyKey?: string;
+  /** Sent although the page is going away. */
+  readonly keepalive?: boolean;
 }
 
-export async function ask<T>(path: string, { method = "GET", body, idempotencyKey }: Ask = {}): Promise<T> {
+export async function ask<T>(path: string, { method = "GET", body, idempotencyKey, keepalive = false }: Ask = {}): Promise<T> {
   const headers: Record<string, string> = { accept: "application/json, application/problem+json" };
   if (body !== undefined) headers["content-type"] = "application/json";
   if (idempotencyKey !== undefined) headers["idempotency-key"] = idempotencyKey;
@@ -47,6 +49,7 @@ export async function ask<T>(path: string, { method = "GET", body, idempotencyKe
       headers,
       credentials: "same-origin",
       cache: "no-store",
+      keepalive,
       signal: AbortSignal.timeout(TIMEOUT_MS),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });

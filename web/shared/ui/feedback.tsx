@@ -30,11 +30,12 @@ export function Notice({ tone = "accent", title, children, action }: { tone?: "a
 }
 
 /** Nothing here yet: what this is, and one next step. */
-export function Empty({ art, title, children, action }: { art?: string; title: string; children?: ComponentChildren; action?: ComponentChildren }) {
+/** `page`: it is all that the page holds, so its title is the page's heading. */
+export function Empty({ art, title, page = false, children, action }: { art?: string; title: string; page?: boolean; children?: ComponentChildren; action?: ComponentChildren }) {
   return (
     <div class="empty">
       {art ? <img src={art} alt="" width="144" height="144" /> : null}
-      <h2>{title}</h2>
+      {page ? <h1>{title}</h1> : <h2>{title}</h2>}
       {children ? <p>{children}</p> : null}
       {action ?? null}
     </div>
