@@ -1,1 +1,37 @@
-//! Statements, migrations and one contract suite for PostgreSQL and SQLite
+//! Statements, migrations and one contract suite for PostgreSQL and SQLite.
+//!
+//! Owns all SQL of the cloud: one statement per file in `sql/`, one portable text for both databases wherever there is one. Takes and emits
+//! plain rows with typed ids; decides nothing. Functions named by a verb that take a [`Db`] are one transaction each; those that take a
+//! [`Tx`] are parts of their caller's. On failure: [`StoreError`], by what the caller can do about it.
+
+mod db;
+mod dialect;
+mod error;
+mod migrate;
+mod statement;
+mod writer;
+
+pub mod counter;
+pub mod cursor;
+pub mod customer;
+pub mod customer_commit;
+pub mod decision;
+pub mod down;
+pub mod down_log;
+pub mod idempotency;
+pub mod node;
+pub mod offer;
+pub mod outbox;
+pub mod reported;
+pub mod retention;
+pub mod sealed;
+pub mod sign_in;
+pub mod surface;
+pub mod term;
+pub mod visit;
+
+pub use db::{Conn, Db, Tx};
+pub use down::{DownStream, DownWrite, LoggedDown};
+pub use error::StoreError;
+pub use outbox::{Message, OutboxNew, OutboxRow};
+pub use statement::micros;

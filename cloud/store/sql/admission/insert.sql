@@ -1,0 +1,1 @@
+INSERT INTO admission (order_id, customer, store, at) VALUES ($1, $2, $3, $4)

@@ -1,0 +1,1 @@
+DELETE FROM admission WHERE order_id = $1 RETURNING customer

@@ -1,0 +1,1 @@
+DELETE FROM bookmark WHERE customer = $1 AND offer = $2

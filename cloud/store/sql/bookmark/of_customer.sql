@@ -1,0 +1,1 @@
+SELECT offer, at FROM bookmark WHERE customer = $1 ORDER BY at DESC

@@ -1,0 +1,1 @@
+DELETE FROM candidate WHERE id = $1 AND customer = $2

@@ -1,0 +1,1 @@
+SELECT customer, id FROM candidate WHERE due <= $1 ORDER BY due, id LIMIT $2

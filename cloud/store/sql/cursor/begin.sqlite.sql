@@ -1,0 +1,5 @@
+SELECT n.enrolled, n.active, n.epoch, n.session, n.open_term, n.presence, c.seq, c.poison_run
+FROM node n
+JOIN partition_term t ON t.part = n.part
+LEFT JOIN stream_cursor c ON c.node = n.id AND c.stream = $2 AND c.epoch = n.epoch
+WHERE n.id = $1 AND t.term = $3

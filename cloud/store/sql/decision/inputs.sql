@@ -1,0 +1,1 @@
+SELECT inputs FROM decision WHERE id = $1

@@ -1,0 +1,1 @@
+SELECT candidate FROM decision WHERE visit = $1 AND customer = $2

@@ -1,0 +1,1 @@
+SELECT id, customer, store, display, offer, lines, done, at FROM dialogue WHERE id = $1

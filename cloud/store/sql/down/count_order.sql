@@ -1,0 +1,1 @@
+SELECT count(*) FROM down_order WHERE node = $1 AND seq > $2

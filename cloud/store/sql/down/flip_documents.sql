@@ -1,0 +1,1 @@
+UPDATE down_document SET seq = -seq WHERE node = $1 AND seq < 0

@@ -1,0 +1,1 @@
+SELECT epoch, lineage, mark FROM down_log WHERE node = $1 FOR UPDATE

@@ -1,0 +1,1 @@
+DELETE FROM down_order WHERE applied_at < $1

@@ -1,0 +1,1 @@
+SELECT customer FROM identifier WHERE hash = $1

@@ -1,0 +1,1 @@
+SELECT body FROM legal_text ORDER BY id, version, language

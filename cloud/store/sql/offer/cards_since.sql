@@ -1,0 +1,1 @@
+SELECT offer, count(*) FROM card WHERE at >= $1 GROUP BY offer

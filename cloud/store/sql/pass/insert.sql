@@ -1,0 +1,1 @@
+INSERT INTO pass (id, customer, expires_at) VALUES ($1, $2, $3)

@@ -1,0 +1,1 @@
+SELECT count(*) FROM play WHERE node = $1

@@ -1,0 +1,2 @@
+INSERT INTO product (sku, body) VALUES ($1, $2)
+ON CONFLICT (sku) DO UPDATE SET body = excluded.body

@@ -1,0 +1,1 @@
+DELETE FROM admission WHERE at < $1

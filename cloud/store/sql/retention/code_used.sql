@@ -1,0 +1,1 @@
+DELETE FROM code_used WHERE expires_at < $1

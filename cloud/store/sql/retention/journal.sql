@@ -1,0 +1,1 @@
+DELETE FROM journal WHERE applied_at < $1

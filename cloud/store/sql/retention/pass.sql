@@ -1,0 +1,1 @@
+DELETE FROM pass WHERE expires_at < $1

@@ -1,0 +1,1 @@
+DELETE FROM sign_in WHERE issued_at < $1

@@ -1,0 +1,1 @@
+SELECT hash FROM sale WHERE source_ref = $1

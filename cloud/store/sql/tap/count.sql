@@ -1,0 +1,1 @@
+SELECT count(*) FROM tap WHERE node = $1

@@ -1,0 +1,3 @@
+UPDATE partition_term
+SET term = (SELECT max(max(term) + 1, unixepoch()) FROM partition_term)
+RETURNING term

@@ -1,0 +1,143 @@
+//! Reading and moving the log towards one node: what the sync driver's `SendLog` needs.
+//!
+//! Owns [`DownState`], [`DownRow`] and the statements that read a part, note what was sent and acknowledged, and begin a new epoch
+//! (AS-060, AS-073). Takes positions; emits rows and states. On failure: [`StoreError`]; an unknown node is one.
+
+use aisle_schemas::{
+    ids::{EventId, NodeId},
+    limits::HELLO_LIST_MAX,
+    sync::{Epoch, Mark, Seq},
+};
+use sqlx::types::Json;
+
+use crate::{
+    db::{Conn, Tx},
+    down::DownStream,
+    error::StoreError,
+    statement::{Id, Num, Text, run},
+};
+
+/// Where one stream of the log stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DownStreamState {
+    /// Lowest seq on disk, or `next`; documents: seq above which no deletion marker was purged.
+    pub kept: Seq,
+    pub next: Seq,
+    /// Highest seq ever sent.
+    pub high: Seq,
+    pub acked: Seq,
+    /// Documents of the epoch's first numbering end here (AS-062).
+    pub base: Seq,
+}
+
+/// Where a node's log stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DownState {
+    pub epoch: Epoch,
+    pub lineage: Vec<Epoch>,
+    pub mark: Mark,
+    pub order: DownStreamState,
+    pub desired: DownStreamState,
+}
+
+/// One record of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DownRow {
+    pub seq: Seq,
+    pub id: EventId,
+    /// Stored CloudEvent.
+    pub event: Vec<u8>,
+    /// CRC-32C of `event` when it was written.
+    pub crc: u32,
+    /// `epoch/seq` before the newest epoch began.
+    pub relogof: Option<String>,
+}
+
+/// Makes a node's log, empty, unless it has one.
+pub async fn create(tx: &mut Tx, node: &NodeId, epoch: Epoch) -> Result<(), StoreError> {
+    run!(tx, execute, "down/insert_log.sql", node, epoch, Json(Vec::<Epoch>::new()))?;
+    Ok(())
+}
+
+/// Where the log stands.
+pub async fn state(conn: &mut Conn, node: &NodeId) -> Result<DownState, StoreError> {
+    type Row =
+        (Text<Epoch>, Json<Vec<Epoch>>, Num<Mark>, Num<Seq>, Num<Seq>, Num<Seq>, Num<Seq>, Num<Seq>, Num<Seq>, Num<Seq>, Num<Seq>, Num<Seq>);
+    let row: Option<Row> = run!(conn, fetch_optional: Row, "down/state.sql", node)?;
+    let (Text(epoch), Json(lineage), Num(mark), kept, next, high, acked, d_kept, d_next, d_high, d_acked, d_base) =
+        row.ok_or_else(|| StoreError::UnknownNode(node.clone()))?;
+    Ok(DownState {
+        epoch,
+        lineage,
+        mark,
+        order: DownStreamState { kept: kept.0, next: next.0, high: high.0, acked: acked.0, base: Seq::ZERO },
+        desired: DownStreamState { kept: d_kept.0, next: d_next.0, high: d_high.0, acked: d_acked.0, base: d_base.0 },
+    })
+}
+
+/// Records above `after`, rising, at most `limit`.
+pub async fn read(conn: &mut Conn, node: &NodeId, stream: DownStream, after: Seq, limit: usize) -> Result<Vec<DownRow>, StoreError> {
+    type Row = (Num<Seq>, Id<EventId>, Vec<u8>, Num<u32>, Option<String>);
+    let rows: Vec<Row> = match stream {
+        DownStream::Order => run!(conn, fetch_all: Row, "down/read_order.sql", node, after, limit)?,
+        DownStream::Desired => run!(conn, fetch_all: Row, "down/read_desired.sql", node, after, limit)?,
+    };
+    let row = |(Num(seq), Id(id), event, Num(crc), relogof)| DownRow { seq, id, event, crc, relogof };
+    Ok(rows.into_iter().map(row).collect())
+}
+
+/// Records above `after`.
+pub async fn count(conn: &mut Conn, node: &NodeId, stream: DownStream, after: Seq) -> Result<u64, StoreError> {
+    let (Num(count),) = match stream {
+        DownStream::Order => run!(conn, fetch_one: (Num<u64>,), "down/count_order.sql", node, after)?,
+        DownStream::Desired => run!(conn, fetch_one: (Num<u64>,), "down/count_desired.sql", node, after)?,
+    };
+    Ok(count)
+}
+
+/// Commits mark + 1 and the highest seq sent (AS-011).
+pub async fn note_sent(tx: &mut Tx, node: &NodeId, stream: DownStream, high: Seq) -> Result<Mark, StoreError> {
+    let row: Option<(Num<Mark>,)> = match stream {
+        DownStream::Order => run!(tx, fetch_optional: (Num<Mark>,), "down/sent_order.sql", node, high)?,
+        DownStream::Desired => run!(tx, fetch_optional: (Num<Mark>,), "down/sent_desired.sql", node, high)?,
+    };
+    row.map(|(Num(mark),)| mark).ok_or_else(|| StoreError::UnknownNode(node.clone()))
+}
+
+/// Notes what the node has applied; never lowers it (AS-047).
+pub async fn note_acked(tx: &mut Tx, node: &NodeId, order: Seq, desired: Seq) -> Result<(), StoreError> {
+    run!(tx, execute, "down/acked.sql", node, order, desired)?;
+    Ok(())
+}
+
+/// What a new epoch must lie above.
+#[derive(Debug, Clone, Copy)]
+pub struct NewEpoch {
+    pub peer: Option<Epoch>,
+    pub mark_min: Mark,
+    pub random: u64,
+}
+
+/// Begins a new epoch (AS-060): every order on disk is logged again under new numbers, documents are numbered from 1, and both old epochs
+/// join the lineage. The mark goes on from where it was, or from what the peer has seen.
+pub async fn begin_epoch(tx: &mut Tx, node: &NodeId, wish: NewEpoch) -> Result<Epoch, StoreError> {
+    type Row = (Text<Epoch>, Json<Vec<Epoch>>, Num<Mark>);
+    let row: Option<Row> = run!(tx, fetch_optional: Row, pair "down/lock", node)?;
+    let (Text(own), Json(mut lineage), _) = row.ok_or_else(|| StoreError::UnknownNode(node.clone()))?;
+    let counter = wish.peer.map_or(own.counter, |peer| peer.counter.max(own.counter)) + 1;
+    let epoch = Epoch { counter, random: wish.random };
+    for old in wish.peer.into_iter().chain([own]) {
+        if !lineage.contains(&old) {
+            lineage.push(old);
+        }
+    }
+    let surplus = lineage.len().saturating_sub(HELLO_LIST_MAX);
+    lineage.drain(..surplus);
+    run!(tx, execute, "down/drop_markers.sql", node)?;
+    run!(tx, execute, "down/renumber_orders.sql", node, own)?;
+    run!(tx, execute, "down/flip_orders.sql", node)?;
+    run!(tx, execute, "down/renumber_documents.sql", node, own)?;
+    run!(tx, execute, "down/flip_documents.sql", node)?;
+    run!(tx, execute, "down/begin_epoch.sql", node, epoch, Json(lineage), wish.mark_min)?;
+    Ok(epoch)
+}

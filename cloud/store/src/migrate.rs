@@ -1,0 +1,35 @@
+//! The schema, once for both databases.
+//!
+//! Owns the list of migrations in `migrations/` and their application: sqlx keeps which ran and their hashes, and on PostgreSQL takes an
+//! advisory lock, so that several instances may start at once. A published migration is never edited; on failure the start fails.
+
+use std::borrow::Cow;
+
+use sqlx::{
+    AssertSqlSafe, PgPool, SqlSafeStr, SqliteConnection,
+    migrate::{Migration, MigrationType, Migrator},
+};
+
+use crate::{dialect, error::StoreError};
+
+const MIGRATIONS: [(i64, &str, &str); 4] = [
+    (1, "sync", include_str!("../migrations/0001_sync.sql")),
+    (2, "visit", include_str!("../migrations/0002_visit.sql")),
+    (3, "customer", include_str!("../migrations/0003_customer.sql")),
+    (4, "offer", include_str!("../migrations/0004_offer.sql")),
+];
+
+fn migrator(text: impl Fn(&str) -> String) -> Migrator {
+    let migration = |(version, name, sql): (i64, &'static str, &str)| {
+        Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, AssertSqlSafe(text(sql)).into_sql_str(), false)
+    };
+    Migrator::with_migrations(MIGRATIONS.into_iter().map(migration).collect())
+}
+
+pub(crate) async fn pg(pool: &PgPool) -> Result<(), StoreError> {
+    migrator(str::to_owned).run(pool).await.map_err(|error| StoreError::Broken(sqlx::Error::Migrate(Box::new(error))))
+}
+
+pub(crate) async fn sqlite(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    migrator(dialect::sqlite_schema).run(connection).await.map_err(|error| StoreError::Broken(sqlx::Error::Migrate(Box::new(error))))
+}
