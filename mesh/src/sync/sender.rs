@@ -154,6 +154,8 @@ pub struct Sender {
     /// The log that is being sent, while open.
     log: Option<Box<SendState>>,
     flows: PerStream<Flow>,
+    /// Highest seq told per stream, open or not: what is logged between the reading of the log and `Open` must not be missed.
+    told: PerStream<Seq>,
     credit: Credit,
     batch_bytes: usize,
     /// Free places in the MQTT window, as the caller last said.
@@ -171,6 +173,7 @@ impl Sender {
             direction,
             log: None,
             flows: PerStream::default(),
+            told: PerStream::default(),
             credit: Credit { batches: 0, bytes: 0 },
             batch_bytes: BATCH_BYTES_MAX,
             slots: 0,
@@ -208,9 +211,11 @@ impl Sender {
         if !self.is_open() {
             return None;
         }
+        // A linger counts only where its end would start a load: else it would be due for ever.
+        let may_load = self.loading.is_none() && self.slots > 0 && self.retry_at.is_none();
         let flows = self.flows.iter().flat_map(|(stream, flow)| {
-            let linger = flow.lingers_until(stream).filter(|_| self.loading.is_none() && self.slots > 0 && self.has_credit(stream));
-            [flow.rto_at, linger]
+            let waits = may_load && flow.hold.is_none() && flow.head > flow.sent && self.has_credit(stream);
+            [flow.rto_at, flow.lingers_until(stream).filter(|_| waits)]
         });
         earliest(flows.chain([self.retry_at]))
     }
@@ -224,6 +229,7 @@ impl Sender {
                 self.batch_bytes = batch_bytes;
                 for &stream in Stream::of(self.direction) {
                     let head = state.streams.get(stream).map_or(Seq::ZERO, super::log::StreamState::head);
+                    let head = head.max(self.told.get(stream).copied().unwrap_or_default());
                     let cursor = cursors.get(stream).copied().unwrap_or_default();
                     self.flows.set(stream, Flow::new(cursor, head.max(cursor), now));
                 }
@@ -283,6 +289,8 @@ impl Sender {
     }
 
     fn logged(&mut self, now: Moment, logged: &Logged) {
+        let told = self.told.get(logged.stream).copied().unwrap_or_default();
+        self.told.set(logged.stream, told.max(logged.head));
         let Some(flow) = self.flows.get_mut(logged.stream) else { return };
         if logged.head > flow.head {
             flow.head = logged.head;
@@ -363,8 +371,9 @@ impl Sender {
             return;
         };
         if loaded.to <= request.after {
-            // Nothing stands there: without this a head that was told too high would be loaded for ever.
+            // Nothing stands there: a head told under an older epoch would be loaded for ever.
             flow.head = request.after;
+            self.told.set(request.stream, request.after);
             flow.waiting_since = None;
             out.push(SenderOutput::Drop { ticket: loaded.ticket });
             return;
