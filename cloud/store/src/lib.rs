@@ -28,6 +28,8 @@ pub mod sealed;
 pub mod sign_in;
 pub mod surface;
 pub mod term;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod visit;
 
 pub use db::{Conn, Db, Tx};

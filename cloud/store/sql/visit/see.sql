@@ -1,5 +1,5 @@
 UPDATE visit SET
-    zone = CASE WHEN $3 IS NOT NULL AND seen_at <= $2 THEN $3 ELSE zone END,
+    zone = CASE WHEN seen_at <= $2 THEN coalesce($3, zone) ELSE zone END,
     seen_at = CASE WHEN seen_at < $2 THEN $2 ELSE seen_at END,
     version = version + 1
 WHERE id = $1

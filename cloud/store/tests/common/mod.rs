@@ -1,0 +1,82 @@
+//! Worlds of the contract suite: one empty database of each kind per test, and builders of ids and rows.
+
+use std::future::Future;
+
+use aisle_schemas::{
+    ids::{CustomerId, EventId, NodeId},
+    text::Language,
+};
+use aisle_store::{
+    Db,
+    node::{self, Enrolment},
+    sign_in::{self, NewCustomer},
+    testing::{Durability, PgServer},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// One database and what must live as long.
+pub struct World {
+    pub db: Db,
+    pub kind: &'static str,
+    /// For a second connection to the same data.
+    pub url: String,
+}
+
+/// Runs a contract on SQLite and then on PostgreSQL.
+pub fn on_both<F, R>(contract: F)
+where
+    F: Fn(World) -> R,
+    R: Future<Output = ()>,
+{
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime starts");
+    runtime.block_on(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = format!("sqlite:{}", folder.path().join("cloud.db").display());
+        let db = Db::connect(&url).await.expect("sqlite opens");
+        contract(World { db: db.clone(), kind: "sqlite", url }).await;
+        db.close().await;
+
+        let mut server = PgServer::start(Durability::None).expect("postgres starts");
+        let url = server.database().await.expect("a database");
+        let db = Db::connect(&url).await.expect("postgres connects");
+        contract(World { db: db.clone(), kind: "postgres", url }).await;
+        db.close().await;
+    });
+}
+
+/// Milliseconds of the suite's own time.
+pub fn at(ms: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_795_511_520, 0).expect("a date") + TimeDelta::milliseconds(ms)
+}
+
+/// A distinct id; `n` shows in both halves.
+pub fn uuid(n: u8) -> (u64, [u8; 10]) {
+    (u64::from(n) + 1_000, [n; 10])
+}
+
+macro_rules! ids {
+    ($($name:ident: $ty:ty),*) => { $(pub fn $name(n: u8) -> $ty { let (ms, random) = uuid(n); <$ty>::new(ms, random) })* };
+}
+pub mod id {
+    use super::uuid;
+    use aisle_schemas::ids::*;
+    ids!(event: EventId, customer: CustomerId, visit: VisitId, offer: OfferId, campaign: CampaignId, card: CardId, decision: DecisionId,
+        candidate: CandidateId, pass: PassId, boot: BootId, tap: TapId, dialogue: DialogueId, consent: ConsentId);
+}
+
+pub fn node(text: &str) -> NodeId {
+    NodeId::parse(text).expect("a node id")
+}
+
+/// Enrols nodes.
+pub async fn enrol(db: &Db, nodes: &[&str]) {
+    let enrolments = nodes.iter().map(|text| Enrolment { node: node(text), random: 0xfeed }).collect();
+    node::enrol(db, enrolments).await.expect("enrolled");
+}
+
+/// Makes a customer with an identifier of the same number.
+pub async fn customer(db: &Db, n: u8) -> CustomerId {
+    let new = NewCustomer { customer: id::customer(n), sealed: vec![n], language: Language::De };
+    sign_in::create(db, [n; 32], new, at(0)).await.expect("a customer")
+}
+
