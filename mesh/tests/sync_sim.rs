@@ -39,7 +39,7 @@ use futures_util::FutureExt;
 use memory::{Fault, MemoryCloud, MemoryNode};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
-const CHAOS: Duration = Duration::from_secs(150);
+const CHAOS: Duration = Duration::from_secs(120);
 const CALM_MAX: Duration = Duration::from_secs(3_600);
 const STEPS_MAX: usize = 400_000;
 
