@@ -11,7 +11,7 @@ use super::{
     person::{PersonState, SendRecord},
     reason::Reason,
 };
-use crate::{home::ContextClass, ids::VisitId};
+use crate::home::ContextClass;
 
 /// What a person did with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,8 +133,9 @@ pub fn refusal(candidate: &Candidate, person: &PersonState, policy: &AttentionPo
     if cost == 0 {
         return None;
     }
-    let visit = person.open_visit.as_ref().map(|open| open.visit);
-    if !has_budget(cost, person, visit, policy, now) {
+    // A message dearer than a whole bucket needs a full one.
+    let Left { now_milli, week_milli, now_capacity_milli } = left(person, policy, now);
+    if now_milli < cost.min(now_capacity_milli) || week_milli < cost.min(policy.week_capacity_milli) {
         return Some(Reason::AttentionEmpty);
     }
     if in_gap(candidate, person, policy, now) {
@@ -149,50 +150,54 @@ pub fn refusal(candidate: &Candidate, person: &PersonState, policy: &AttentionPo
     if worth > threshold { None } else { Some(Reason::AttentionBelowThreshold) }
 }
 
-fn has_budget(cost: i64, person: &PersonState, visit: Option<VisitId>, policy: &AttentionPolicy, now: DateTime<Utc>) -> bool {
+/// What is left of the budget, in thousandths of a cost unit; negative after a message that was dearer than the capacity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left {
+    /// In the person's context now.
+    pub now_milli: i64,
+    /// In all contexts together.
+    pub week_milli: i64,
+    /// Capacity of the context.
+    pub now_capacity_milli: i64,
+}
+
+/// What is left at `now`. Rounded down to whole thousandths, so that nothing is spent before it has come back.
+pub fn left(person: &PersonState, policy: &AttentionPolicy, now: DateTime<Utc>) -> Left {
     let live = || person.sends.iter().filter(|send| send.is_live(now));
     let week_spent: i64 = live().filter(|send| send.at > now - WEEK).map(|send| send.channel.cost_milli()).sum();
-    let week_left = policy.week_capacity_milli - week_spent - person.leased_milli;
-    if week_left < cost.min(policy.week_capacity_milli) {
-        return false;
-    }
-    match pool(person.context) {
+    let visit = person.open_visit.as_ref().map(|open| open.visit);
+    let (now_milli, now_capacity_milli) = match pool(person.context) {
         Pool::Visit => {
             let spent: i64 = live()
                 .filter(|send| pool(send.context) == Pool::Visit && send.visit == visit)
                 .map(|send| send.channel.cost_milli())
                 .sum();
-            policy.visit_capacity_milli - spent >= cost.min(policy.visit_capacity_milli)
+            (policy.visit_capacity_milli - spent, policy.visit_capacity_milli)
         }
-        Pool::OnTheWay => refilled(live(), Pool::OnTheWay, policy.on_the_way, cost, now),
-        Pool::AtHome => refilled(live(), Pool::AtHome, policy.at_home, cost, now),
-    }
+        Pool::OnTheWay => (refilled(live(), Pool::OnTheWay, policy.on_the_way, now), policy.on_the_way.capacity_milli),
+        Pool::AtHome => (refilled(live(), Pool::AtHome, policy.at_home, now), policy.at_home.capacity_milli),
+    };
+    Left { now_milli, week_milli: policy.week_capacity_milli - week_spent - person.leased_milli, now_capacity_milli }
 }
 
-/// Replays a refilling bucket over its sends, exactly: the level is kept in units of milli × milliseconds of `unit_every`.
-fn refilled<'a>(
-    sends: impl Iterator<Item = &'a SendRecord>,
-    wanted: Pool,
-    bucket: Refilling,
-    cost: i64,
-    now: DateTime<Utc>,
-) -> bool {
+/// Level of a refilling bucket after its sends, replayed exactly in units of milli × milliseconds of `unit_every`.
+fn refilled<'a>(sends: impl Iterator<Item = &'a SendRecord>, wanted: Pool, bucket: Refilling, now: DateTime<Utc>) -> i64 {
     let period_ms = i128::from(bucket.unit_every.num_milliseconds().max(1));
     let capacity = i128::from(bucket.capacity_milli) * period_ms;
     let mut spends: Vec<&SendRecord> = sends.filter(|send| pool(send.context) == wanted && send.at <= now).collect();
     spends.sort_by_key(|send| send.at);
-    let mut level = capacity;
-    let mut last = None;
     let refill = |level: i128, from: DateTime<Utc>, to: DateTime<Utc>| {
         (level + i128::from((to - from).num_milliseconds()) * MILLI).min(capacity)
     };
+    let mut level = capacity;
+    let mut last = None;
     for send in spends {
         level = last.map_or(level, |last| refill(level, last, send.at));
         level -= i128::from(send.channel.cost_milli()) * period_ms;
         last = Some(send.at);
     }
     level = last.map_or(level, |last| refill(level, last, now));
-    level >= i128::from(cost.min(bucket.capacity_milli)) * period_ms
+    i64::try_from(level.div_euclid(period_ms)).unwrap_or(i64::MIN)
 }
 
 fn in_gap(candidate: &Candidate, person: &PersonState, policy: &AttentionPolicy, now: DateTime<Utc>) -> bool {

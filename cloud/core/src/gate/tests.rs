@@ -593,6 +593,25 @@ fn all_contexts_together_leave_five_units_a_week() {
 }
 
 #[test]
+fn what_is_left_is_told_in_thousandths_and_rounded_down() {
+    let policy = AttentionPolicy::default();
+    let left = |question: &Question| {
+        let left = attention::left(&question.person, &policy, question.now);
+        (left.now_milli, left.week_milli)
+    };
+    assert_eq!(left(&push()), (3_000, 5_000));
+    let spent = push().with(|q| q.person.sends = vec![sent(MessageChannel::PhonePush, -20), sent(MessageChannel::InAppCard, -5)]);
+    assert_eq!(left(&spent), (1_800, 3_800));
+    let other_visit = spent.with(|q| q.person.sends[0].visit = Some(visit_id(2)));
+    assert_eq!(left(&other_visit), (2_800, 3_800));
+    let home = push().with(|q| {
+        q.person.context = ContextClass::Home;
+        q.person.sends = vec![SendRecord { context: ContextClass::Home, ..sent(MessageChannel::Sms, -1) }];
+    });
+    assert_eq!(left(&home), (-1_000, 3_000), "a minute brings less than a thousandth");
+}
+
+#[test]
 fn fatigue_fades_by_half_in_a_week_and_never_turns_into_credit() {
     let now = at(0);
     let week_ago = -7 * 24 * 60;
