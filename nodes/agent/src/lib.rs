@@ -1,1 +1,8 @@
-//! The store node
+//! The store node: one process, one SQLite file, no need of the cloud to work.
+//!
+//! Owns the running node: journal, actors, local broker, HTTP face, uplink. Takes a configuration and a clock. Emits what surfaces show and
+//! what the cloud must know. On failure: a broken journal or broker ends the node, so that whoever watches the process starts it anew.
+pub mod journal;
+pub mod actors;
+pub mod fatal;
+pub mod now;

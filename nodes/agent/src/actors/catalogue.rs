@@ -1,0 +1,245 @@
+//! What the cloud wants of this store, carried to whoever does it.
+//!
+//! Owns how far documents and orders were handed on, and the published offers. Takes the journal's word that something came.
+//! Emits documents and orders to the actors they are for.
+//! On failure: an actor that cannot commit ends the node; documents and orders stay in the journal and are handed on again at the next start.
+//! Full mailbox downstream: it waits, and with it what comes after: order is kept.
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use actix::prelude::*;
+use aisle_mesh::clock::Clock;
+use aisle_node_core::ids::{DisplayId, OfferId, ScreenId, VisitToken};
+use aisle_schemas::offer::Offer;
+use aisle_schemas::record::Body;
+use chrono::{DateTime, Utc};
+
+use super::nfc_display::{DisplayProgramme, SayKept};
+use super::screen::{Offers, OffersChanged, ProgrammeChanged};
+use super::visits::{CarryOut, StoreChanged, VisitOrder};
+use super::zones::ContextChanged;
+use super::MAILBOX;
+use crate::fatal::{Fatal, FatalError};
+use crate::journal::load::{Document, Order};
+use crate::journal::{Entry, Journal, JournalError, StateChange};
+
+/// Something may have come: look.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Look;
+
+/// Where a screen takes its news.
+pub struct ScreenPort {
+    pub programme: Recipient<ProgrammeChanged>,
+    pub offers: Recipient<OffersChanged>,
+}
+
+/// Where an NFC display takes its news.
+pub struct NfcPort {
+    pub programme: Recipient<DisplayProgramme>,
+    pub offers: Recipient<OffersChanged>,
+    pub kept: Recipient<SayKept>,
+}
+
+/// Whom documents and orders are for.
+pub struct Ports {
+    pub visits: Recipient<CarryOut>,
+    /// Everyone who needs the store's profile.
+    pub store: Vec<Recipient<StoreChanged>>,
+    pub contexts: Recipient<ContextChanged>,
+    pub screens: BTreeMap<ScreenId, ScreenPort>,
+    pub displays: BTreeMap<DisplayId, NfcPort>,
+}
+
+/// What the actor starts from.
+pub struct CatalogueConfig {
+    pub journal: Journal,
+    pub clock: Arc<dyn Clock>,
+    pub fatal: Fatal,
+    pub ports: Ports,
+}
+
+/// How far everything was handed on.
+#[derive(Debug, Clone, Default)]
+struct Progress {
+    change: i64,
+    place: i64,
+    offers: Offers,
+}
+
+/// The actor.
+pub struct Catalogue {
+    progress: Progress,
+    journal: Journal,
+    fatal: Fatal,
+    ports: Arc<Ports>,
+    /// Documents committed before this are of an earlier run.
+    started_at: DateTime<Utc>,
+}
+
+impl Catalogue {
+    /// Hands on everything in force at its first look.
+    #[must_use]
+    pub fn new(config: CatalogueConfig) -> Self {
+        let CatalogueConfig { journal, clock, fatal, ports } = config;
+        Self { progress: Progress::default(), journal, fatal, ports: Arc::new(ports), started_at: clock.now() }
+    }
+}
+
+impl Actor for Catalogue {
+    type Context = Context<Self>;
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        let arrived = tokio_stream::wrappers::WatchStream::new(self.journal.arrived());
+        ctx.add_message_stream(futures_util::StreamExt::map(arrived, |_| Look));
+    }
+}
+
+impl Handler<Look> for Catalogue {
+    type Result = AtomicResponse<Self, ()>;
+
+    fn handle(&mut self, _: Look, _: &mut Self::Context) -> Self::Result {
+        let (journal, ports) = (self.journal.clone(), Arc::clone(&self.ports));
+        let (progress, started_at) = (self.progress.clone(), self.started_at);
+        let looked = async move { look(&journal, &ports, progress, started_at).await };
+        AtomicResponse::new(Box::pin(looked.into_actor(self).map(|looked, act, _| match looked {
+            Ok(progress) => act.progress = progress,
+            Err(error) => act.fatal.report(FatalError::Journal(error)),
+        })))
+    }
+}
+
+async fn look(
+    journal: &Journal,
+    ports: &Ports,
+    mut progress: Progress,
+    started_at: DateTime<Utc>,
+) -> Result<Progress, JournalError> {
+    let documents = journal.changed_documents(progress.change).await?;
+    let mut offers: Option<(BTreeMap<OfferId, Offer>, Option<String>)> = None;
+    for document in documents {
+        progress.change = document.change;
+        if document.key.starts_with("offer/") {
+            let (changed, trace) = offers.get_or_insert_with(|| (progress.offers.as_ref().clone(), None));
+            *trace = document.traceparent.clone();
+            change_offer(changed, &document);
+        } else {
+            hand_on(document, ports, started_at).await;
+        }
+    }
+    if let Some((changed, traceparent)) = offers {
+        progress.offers = Arc::new(changed);
+        let news = OffersChanged { offers: Arc::clone(&progress.offers), traceparent };
+        let screens = ports.screens.values().map(|port| &port.offers);
+        for offers in screens.chain(ports.displays.values().map(|port| &port.offers)) {
+            deliver(offers, news.clone()).await;
+        }
+    }
+    loop {
+        let orders = journal.waiting_orders(progress.place).await?;
+        if orders.is_empty() {
+            return Ok(progress);
+        }
+        for order in orders {
+            progress.place = order.place;
+            carry_out(order, ports, journal).await?;
+        }
+    }
+}
+
+fn change_offer(offers: &mut BTreeMap<OfferId, Offer>, document: &Document) {
+    match &document.body {
+        Some(Body::OfferDesired(offer)) => {
+            offers.insert(offer.offer, Offer::clone(offer));
+        }
+        Some(_) => tracing::error!("a document of an offer holds something else"),
+        None => {
+            if let Some(offer) = second(&document.key).and_then(|id| OfferId::parse(id).ok()) {
+                offers.remove(&offer);
+            }
+        }
+    }
+}
+
+/// What follows the noun in a key.
+fn second(key: &str) -> Option<&str> {
+    key.split_once('/').map(|(_, rest)| rest)
+}
+
+/// Gives a message to an actor and waits until it was handled. An actor that has ended takes the node with it.
+async fn deliver<M>(to: &Recipient<M>, message: M)
+where
+    M: Message<Result = ()> + Send + 'static,
+{
+    if to.send(message).await.is_err() {
+        tracing::debug!("a document was for an actor that has ended");
+    }
+}
+
+async fn hand_on(document: Document, ports: &Ports, started_at: DateTime<Utc>) {
+    let Document { key, change: _, at, body, traceparent: _ } = document;
+    let name = second(&key).unwrap_or_default();
+    match body {
+        Some(Body::StoreDesired(store)) => {
+            let store = Arc::new(*store);
+            for to in &ports.store {
+                deliver(to, StoreChanged(Arc::clone(&store))).await;
+            }
+        }
+        Some(Body::ContextDesired(lease)) => context(name, Some(lease), at >= started_at, ports).await,
+        Some(Body::ScreenDesired(programme)) => screen(name, Some(programme), ports).await,
+        Some(Body::NfcDesired(programme)) => display(name, Some(programme), ports).await,
+        Some(_) => tracing::error!("a document of an unknown kind was kept"),
+        None => match key.split('/').next() {
+            Some("context") => context(name, None, true, ports).await,
+            Some("screen") => screen(name, None, ports).await,
+            Some("nfc") => display(name, None, ports).await,
+            Some(_) | None => tracing::debug!("a deleted document is for nobody"),
+        },
+    }
+}
+
+async fn context(name: &str, lease: Option<Box<aisle_schemas::visit::ContextLease>>, fresh: bool, ports: &Ports) {
+    match VisitToken::parse(name) {
+        Ok(token) => deliver(&ports.contexts, ContextChanged { token, lease, fresh }).await,
+        Err(_) => tracing::error!("a context names no visit token"),
+    }
+}
+
+async fn screen(name: &str, programme: Option<Box<aisle_schemas::screen::ScreenProgramme>>, ports: &Ports) {
+    match ScreenId::parse(name).ok().and_then(|screen| ports.screens.get(&screen)) {
+        Some(port) => deliver(&port.programme, ProgrammeChanged(programme)).await,
+        None => tracing::warn!(screen = name, "a programme came for a screen that is not configured here"),
+    }
+}
+
+async fn display(name: &str, programme: Option<Box<aisle_schemas::nfc::NfcProgramme>>, ports: &Ports) {
+    match DisplayId::parse(name).ok().and_then(|display| ports.displays.get(&display)) {
+        Some(port) => deliver(&port.programme, DisplayProgramme(programme)).await,
+        None => tracing::warn!(display = name, "a programme came for an NFC display that is not configured here"),
+    }
+}
+
+async fn carry_out(order: Order, ports: &Ports, journal: &Journal) -> Result<(), JournalError> {
+    let Order { place: _, id, body, traceparent } = order;
+    let visits = |what| async { ports.visits.send(CarryOut { order: id, what, traceparent: traceparent.clone() }).await };
+    let done = match body {
+        Body::AdmitVisit(admit) => visits(VisitOrder::Admit(*admit)).await,
+        Body::CloseVisit(close) => visits(VisitOrder::Close(*close)).await,
+        Body::TapKept(kept) => match ports.displays.get(&kept.display) {
+            Some(port) => port.kept.send(SayKept { order: id, kept: *kept }).await,
+            None => Ok(drop_order(id, journal).await),
+        },
+        _ => Ok(drop_order(id, journal).await),
+    };
+    match done {
+        Ok(done) => done,
+        Err(_) => Ok(()),
+    }
+}
+
+/// An order for nobody here: it is finished, or it would come again at each start.
+async fn drop_order(id: aisle_schemas::ids::EventId, journal: &Journal) -> Result<(), JournalError> {
+    tracing::warn!(order = %id, "an order came for nobody here");
+    journal.commit(Entry { changes: vec![StateChange::FinishOrder(id)], records: vec![] }).await
+}

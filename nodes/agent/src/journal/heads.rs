@@ -1,0 +1,64 @@
+//! Heads of the log and cursors of what came: the small state that every transaction of the journal reads.
+//!
+//! Owns their form in memory. The writer changes a copy and swaps it in after the commit. Emits the states that the sync protocol asks for.
+//! Cannot fail.
+use aisle_mesh::sync::log::{SendState, StreamState};
+use aisle_schemas::sync::{DownState, Epoch, Mark, PerStream, Seq, Session, Stream};
+
+/// How far a stream from the cloud was applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    pub seq: Seq,
+    /// Poison records in a row up to it.
+    pub poison_run: u32,
+}
+
+/// Everything small, as committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heads {
+    pub epoch: Epoch,
+    pub mark: Mark,
+    pub lineage: Vec<Epoch>,
+    pub up: PerStream<StreamState>,
+    pub session_counter: u64,
+    /// None before the first connection of this run.
+    pub session: Option<Session>,
+    pub down_epoch: Option<Epoch>,
+    pub down_mark: Mark,
+    pub down: PerStream<Cursor>,
+    /// Highest change number of a document.
+    pub change: i64,
+}
+
+impl Heads {
+    /// The log as its sender sees it.
+    #[must_use]
+    pub fn send_state(&self) -> SendState {
+        SendState { epoch: self.epoch, mark: self.mark, lineage: self.lineage.clone(), streams: self.up }
+    }
+
+    /// What was applied of the cloud's log.
+    #[must_use]
+    pub fn down_state(&self) -> DownState {
+        let cursors = Stream::DOWN.into_iter().map(|stream| (stream, self.cursor(stream).seq)).collect();
+        DownState { epoch: self.down_epoch, mark: self.down_mark, cursors }
+    }
+
+    /// Cursor of a stream from the cloud.
+    #[must_use]
+    pub fn cursor(&self, stream: Stream) -> Cursor {
+        self.down.get(stream).copied().unwrap_or(Cursor { seq: Seq::ZERO, poison_run: 0 })
+    }
+
+    /// State of an own stream.
+    #[must_use]
+    pub fn stream(&self, stream: Stream) -> StreamState {
+        self.up.get(stream).copied().unwrap_or(StreamState::EMPTY)
+    }
+}
+
+/// Records of a stream that the cloud has not applied.
+#[must_use]
+pub fn pending(state: &StreamState) -> u64 {
+    state.head().since(state.acked)
+}

@@ -1,0 +1,90 @@
+//! From what happened to a record of the log.
+//!
+//! Owns the making of stored events: type, subject, source, id and trace. Takes a body. Emits bytes ready to be written. On failure: a body
+//! above the limit is [`JournalError::TooLarge`], refused before anything is queued.
+use std::sync::Arc;
+
+use aisle_mesh::clock::Clock;
+use aisle_schemas::event::{Event, EventType, Source};
+use aisle_schemas::ids::{EventId, NodeId};
+use aisle_schemas::record::Body;
+use aisle_schemas::sync::{Class, Stream};
+use chrono::{DateTime, Utc};
+
+use super::JournalError;
+
+/// A record to be appended.
+#[derive(Debug)]
+pub struct NewRecord {
+    pub(super) stream: Stream,
+    pub(super) id: EventId,
+    /// Key of a document.
+    pub(super) key: Option<String>,
+    pub(super) event: Vec<u8>,
+}
+
+/// Makes records of this node.
+#[derive(Clone)]
+pub struct RecordMaker {
+    source: Source,
+    clock: Arc<dyn Clock>,
+}
+
+impl RecordMaker {
+    /// Records of `node`, stamped by `clock`.
+    #[must_use]
+    pub fn new(node: NodeId, clock: Arc<dyn Clock>) -> Self {
+        Self { source: Source::Node(node), clock }
+    }
+
+    /// A fresh id.
+    #[must_use]
+    pub fn id(&self) -> EventId {
+        EventId::new(unix_ms(self.clock.now()), rand::random())
+    }
+
+    /// A record about `subject`, such as `visit/{id}`; for documents `subject` is the key.
+    ///
+    /// # Errors
+    /// [`JournalError::TooLarge`].
+    pub fn make(&self, body: &Body, subject: String, cause: Cause<'_>) -> Result<NewRecord, JournalError> {
+        let Cause { causation, traceparent } = cause;
+        let id = self.id();
+        let mut event = Event::bare(id, self.source.clone(), EventType::literal(body.type_name()), self.clock.now());
+        event.subject = Some(subject.clone());
+        event.causationid = causation;
+        event.traceparent = traceparent.map(str::to_owned);
+        let data = body.to_raw().map_err(|error| JournalError::TooLarge(aisle_schemas::event::EventError::new("data", error)))?;
+        event.data = Some(data);
+        let event = event.to_stored().map_err(JournalError::TooLarge)?;
+        let stream = body.stream();
+        let key = match stream.class() {
+            Class::B => Some(subject),
+            Class::A | Class::C => None,
+        };
+        Ok(NewRecord { stream, id, key, event })
+    }
+}
+
+/// What a record follows from.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Cause<'a> {
+    /// The record or order that it follows from.
+    pub causation: Option<EventId>,
+    /// W3C trace context of the request.
+    pub traceparent: Option<&'a str>,
+}
+
+impl<'a> Cause<'a> {
+    /// Only a trace.
+    #[must_use]
+    pub fn traced(traceparent: Option<&'a str>) -> Self {
+        Self { causation: None, traceparent }
+    }
+}
+
+/// Milliseconds since 1970, for ids; 0 for what lies before.
+#[must_use]
+pub fn unix_ms(at: DateTime<Utc>) -> u64 {
+    u64::try_from(at.timestamp_millis()).unwrap_or(0)
+}

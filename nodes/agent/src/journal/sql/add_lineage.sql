@@ -1,0 +1,1 @@
+INSERT INTO log_lineage (epoch) VALUES (?)

@@ -1,0 +1,1 @@
+INSERT INTO log_record (stream, seq, id, key, event, crc) VALUES (?, ?, ?, ?, ?, ?)

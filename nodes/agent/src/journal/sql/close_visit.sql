@@ -1,0 +1,1 @@
+UPDATE visit SET state = 'closed', state_at = ? WHERE visit = ?

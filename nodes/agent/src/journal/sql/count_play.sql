@@ -1,0 +1,1 @@
+INSERT INTO play_hour (screen, event, started_at) VALUES (?, ?, ?)

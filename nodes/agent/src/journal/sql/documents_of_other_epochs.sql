@@ -1,0 +1,1 @@
+SELECT key FROM document WHERE epoch <> ? AND event IS NOT NULL

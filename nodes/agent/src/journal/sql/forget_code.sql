@@ -1,0 +1,1 @@
+DELETE FROM used_code WHERE nonce = ?

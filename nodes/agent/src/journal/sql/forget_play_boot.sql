@@ -1,0 +1,1 @@
+DELETE FROM play_boot WHERE screen = ? AND boot = ?

@@ -1,0 +1,1 @@
+DELETE FROM play_hour WHERE started_at <= ?

@@ -1,0 +1,1 @@
+DELETE FROM down_journal WHERE at <= ? AND id NOT IN (SELECT id FROM order_waiting)

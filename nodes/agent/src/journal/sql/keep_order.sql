@@ -1,0 +1,1 @@
+INSERT INTO order_waiting (id, event) VALUES (?, ?)

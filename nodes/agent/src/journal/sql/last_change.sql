@@ -1,0 +1,1 @@
+SELECT coalesce(max(change), 0) FROM document

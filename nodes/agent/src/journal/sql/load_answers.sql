@@ -1,0 +1,1 @@
+SELECT key, request, body FROM answer WHERE at > ?

@@ -1,0 +1,1 @@
+SELECT nonce, issued_at FROM used_code

@@ -1,0 +1,1 @@
+SELECT hash, kind, device, expires_at FROM device_session WHERE expires_at > ?

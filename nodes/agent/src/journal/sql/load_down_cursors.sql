@@ -1,0 +1,1 @@
+SELECT stream, seq, poison_run FROM down_cursor

@@ -1,0 +1,1 @@
+SELECT epoch, mark FROM down_head WHERE one = 1

@@ -1,0 +1,1 @@
+SELECT physical_ms, counter FROM hlc WHERE one = 1

@@ -1,0 +1,1 @@
+SELECT epoch FROM log_lineage ORDER BY place

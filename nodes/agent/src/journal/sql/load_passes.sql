@@ -1,0 +1,1 @@
+SELECT pass, visit, expires_at FROM used_pass

@@ -1,0 +1,1 @@
+SELECT boot, high FROM play_boot WHERE screen = ?

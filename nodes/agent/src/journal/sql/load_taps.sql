@@ -1,0 +1,1 @@
+SELECT coalesce((SELECT taps FROM nfc_display WHERE display = ?), 0)

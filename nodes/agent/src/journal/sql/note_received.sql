@@ -1,0 +1,1 @@
+INSERT INTO down_journal (id, at) VALUES (?, ?) ON CONFLICT (id) DO NOTHING

@@ -1,0 +1,1 @@
+INSERT INTO device_session (hash, kind, device, expires_at) VALUES (?, ?, ?, ?)

@@ -1,0 +1,1 @@
+INSERT INTO quarantine (stream, epoch, seq, id, error, at, raw) VALUES (?, ?, ?, ?, ?, ?, ?)

@@ -1,0 +1,1 @@
+UPDATE log_record SET seq = -seq WHERE seq < 0

@@ -1,0 +1,2 @@
+INSERT INTO log_stream (stream, next, high, acked, base) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (stream) DO UPDATE SET next = excluded.next, high = excluded.high, acked = excluded.acked, base = excluded.base

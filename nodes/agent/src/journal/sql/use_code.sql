@@ -1,0 +1,1 @@
+INSERT INTO used_code (nonce, issued_at) VALUES (?, ?)

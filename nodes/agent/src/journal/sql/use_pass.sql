@@ -1,0 +1,1 @@
+INSERT INTO used_pass (pass, visit, expires_at) VALUES (?, ?, ?)

@@ -1,0 +1,1 @@
+SELECT place, id, event FROM order_waiting WHERE place > ? ORDER BY place LIMIT ?

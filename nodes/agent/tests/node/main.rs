@@ -1,0 +1,5 @@
+//! The node on real parts: SQLite files, its embedded broker, HTTP.
+//!
+//! Owns one test program with one module per subject. Takes a folder of its own per test. Emits nothing. On failure: says which promise broke.
+#![allow(clippy::unwrap_used)]
+mod journal;
