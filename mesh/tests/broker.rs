@@ -11,7 +11,9 @@ use std::time::Duration;
 use aisle_mesh::broker::{
     Access, AccessRules, Broker, Bus, Credential, EmbeddedBroker, EmbeddedConfig, MosquittoBroker, Role, secret_from_random,
 };
-use aisle_mesh::link::{ConnectRefusal, Incoming, Link, LinkConfig, LinkError, LinkEvent, LinkHandle, LostReason, Outgoing, PubReason, Qos, SubCode, Will};
+use aisle_mesh::link::{
+    ConnectRefusal, Incoming, Link, LinkConfig, LinkError, LinkEvent, LinkHandle, LostReason, Outgoing, PubReason, Qos, SubCode, Will,
+};
 use aisle_schemas::ids::{DeviceId, InstanceId, NodeId, StoreId};
 use aisle_schemas::topic::DeviceKind;
 use bytes::Bytes;
@@ -275,9 +277,7 @@ async fn paho_devices_work_on_mosquitto_with_the_same_rules() {
 
 async fn mosquitto_tools(kind: Kind) {
     let Some(world) = start(kind, Bus::Local, local_rules()).await else { return };
-    let (Some(publisher), Some(subscriber)) =
-        (tool(&["mosquitto_pub"], "--help").await, tool(&["mosquitto_sub"], "--help").await)
-    else {
+    let (Some(publisher), Some(subscriber)) = (tool(&["mosquitto_pub"], "--help").await, tool(&["mosquitto_sub"], "--help").await) else {
         return;
     };
     let address = world.broker.address();
@@ -296,9 +296,8 @@ async fn mosquitto_tools(kind: Kind) {
         let got = command(&subscriber, version, &topic, password.expose_secret()).args(["-C", "1", "-W", "20"]).output();
         assert_eq!(String::from_utf8(got.await.unwrap().stdout).unwrap(), format!("{version}\n"));
 
-        let anonymous = Command::new(&publisher)
-            .args(["-h", &host, "-p", &port, "-V", version, "-q", "1", "-t", &topic, "-m", "x"])
-            .output();
+        let anonymous =
+            Command::new(&publisher).args(["-h", &host, "-p", &port, "-V", version, "-q", "1", "-t", &topic, "-m", "x"]).output();
         assert!(!anonymous.await.unwrap().status.success(), "{version} without credentials");
         let wrong = command(&publisher, version, &topic, "wrong").args(["-m", "x"]).output();
         assert!(!wrong.await.unwrap().status.success(), "{version} with a wrong secret");
@@ -362,12 +361,7 @@ async fn wills_and_retained(kind: Kind) {
     let address = world.broker.address();
     let presence = "aisle/1/04/acme.s042.n1/up/presence";
     let with_will = || LinkConfig {
-        will: Some(Will {
-            topic: presence.to_owned(),
-            payload: Bytes::from_static(b"lost"),
-            retain: true,
-            content_type: None,
-        }),
+        will: Some(Will { topic: presence.to_owned(), payload: Bytes::from_static(b"lost"), retain: true, content_type: None }),
         ..config(address, "acme.s042.n1")
     };
     let mut cloud = Client::connect(config(address, "cloud.eu1-a")).await;

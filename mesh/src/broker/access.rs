@@ -308,11 +308,7 @@ mod tests {
     }
 
     fn screen(device: &str) -> Role {
-        Role::Device {
-            store: StoreId::parse("s042").unwrap(),
-            kind: DeviceKind::Screen,
-            device: DeviceId::parse(device).unwrap(),
-        }
+        Role::Device { store: StoreId::parse("s042").unwrap(), kind: DeviceKind::Screen, device: DeviceId::parse(device).unwrap() }
     }
 
     fn cloud_rules() -> AccessRules {
@@ -331,9 +327,7 @@ mod tests {
     }
 
     fn connect(rules: &AccessRules, client_id: &str, name: &str, seed: u8, will: Option<&str>) -> Result<(), Refusal> {
-        rules
-            .authenticate(client_id, Some(name), Some(secret(seed).expose_secret().as_bytes()), will)
-            .map(|_| ())
+        rules.authenticate(client_id, Some(name), Some(secret(seed).expose_secret().as_bytes()), will).map(|_| ())
     }
 
     #[test]

@@ -108,8 +108,7 @@ impl FromStr for Credential {
     fn from_str(text: &str) -> Result<Self, CredentialError> {
         let rest = text.strip_prefix("$7$").ok_or(CredentialError::Form)?;
         let mut parts = rest.split('$');
-        let (Some(iterations), Some(salt), Some(hash), None) = (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
+        let (Some(iterations), Some(salt), Some(hash), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
             return Err(CredentialError::Form);
         };
         let iterations: u32 = iterations.parse().map_err(|_| CredentialError::Iterations)?;
@@ -167,5 +166,6 @@ mod tests {
         }
     }
 
-    const MOSQUITTO_RECORD: &str = "$7$101$8JXPGlieTYBi5tFa$7Q6lqDMSOyPlrlyO26FbkkrH4UdUnmjYV+R7tQhD1WphDCebNhaqNLxd9xBEHGuqtsUXdbZQehQPkcv/akS6Hw==";
+    const MOSQUITTO_RECORD: &str =
+        "$7$101$8JXPGlieTYBi5tFa$7Q6lqDMSOyPlrlyO26FbkkrH4UdUnmjYV+R7tQhD1WphDCebNhaqNLxd9xBEHGuqtsUXdbZQehQPkcv/akS6Hw==";
 }

@@ -11,18 +11,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use mqtt5::broker::MqttBroker;
 use mqtt5::broker::auth::{AuthProvider, AuthResult};
 use mqtt5::broker::config::{BrokerConfig, StorageBackend, StorageConfig};
 use mqtt5::broker::events::{BrokerEventHandler, ClientPublishEvent, PublishAction};
 use mqtt5::broker::server::BrokerShutdownHandle;
-use mqtt5::broker::MqttBroker;
 use mqtt5::packet::connect::ConnectPacket;
 use mqtt5::protocol::v5::reason_codes::ReasonCode;
 use tokio::sync::watch;
 
 use super::{
-    Access, Broker, BrokerError, Bus, PACKET_BYTES_MAX, QUEUE_BYTES_MAX, QUEUE_MESSAGES_MAX, RECEIVE_MAX, RETAINED_MAX,
-    Refusal, Refused, SESSION_EXPIRY_H,
+    Access, Broker, BrokerError, Bus, PACKET_BYTES_MAX, QUEUE_BYTES_MAX, QUEUE_MESSAGES_MAX, RECEIVE_MAX, RETAINED_MAX, Refusal, Refused,
+    SESSION_EXPIRY_H,
 };
 use crate::telemetry::Counted;
 
@@ -154,11 +154,7 @@ const LEVEL_5: u8 = 5;
 type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 impl AuthProvider for Gate {
-    fn authenticate<'a>(
-        &'a self,
-        connect: &'a ConnectPacket,
-        _client_addr: SocketAddr,
-    ) -> Answer<'a, mqtt5::Result<AuthResult>> {
+    fn authenticate<'a>(&'a self, connect: &'a ConnectPacket, _client_addr: SocketAddr) -> Answer<'a, mqtt5::Result<AuthResult>> {
         let decided = self.access.with(|rules| {
             rules.authenticate(
                 &connect.client_id,
@@ -168,9 +164,7 @@ impl AuthProvider for Gate {
             )
         });
         let result = match decided {
-            Ok(account) if connect.protocol_version < LEVEL_5 => {
-                AuthResult::success_with_user(format!("{OLD_PROTOCOL_MARK}{account}"))
-            }
+            Ok(account) if connect.protocol_version < LEVEL_5 => AuthResult::success_with_user(format!("{OLD_PROTOCOL_MARK}{account}")),
             Ok(account) => AuthResult::success_with_user(account.as_str()),
             Err(refusal) => {
                 Refused { bus: self.bus, account: "", refusal }.emit();
@@ -186,23 +180,14 @@ impl AuthProvider for Gate {
         Box::pin(std::future::ready(decided))
     }
 
-    fn authorize_subscribe<'a>(
-        &'a self,
-        _client_id: &str,
-        user_id: Option<&'a str>,
-        topic_filter: &'a str,
-    ) -> Answer<'a, bool> {
+    fn authorize_subscribe<'a>(&'a self, _client_id: &str, user_id: Option<&'a str>, topic_filter: &'a str) -> Answer<'a, bool> {
         let decided = self.allowed(user_id, |rules, account| rules.may_subscribe(account, topic_filter));
         Box::pin(std::future::ready(decided))
     }
 }
 
 impl Gate {
-    fn allowed(
-        &self,
-        account: Option<&str>,
-        decide: impl FnOnce(&super::AccessRules, &str) -> Result<(), Refusal>,
-    ) -> bool {
+    fn allowed(&self, account: Option<&str>, decide: impl FnOnce(&super::AccessRules, &str) -> Result<(), Refusal>) -> bool {
         let account = account.unwrap_or_default();
         let account = account.strip_prefix(OLD_PROTOCOL_MARK).unwrap_or(account);
         match self.access.with(|rules| decide(rules, account)) {

@@ -20,10 +20,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
 use super::access::{mesh_subtree, partition_state};
-use super::{
-    AccessRules, Broker, BrokerError, PACKET_BYTES_MAX, QUEUE_BYTES_MAX, QUEUE_MESSAGES_MAX, RECEIVE_MAX, Role,
-    SESSION_EXPIRY_H,
-};
+use super::{AccessRules, Broker, BrokerError, PACKET_BYTES_MAX, QUEUE_BYTES_MAX, QUEUE_MESSAGES_MAX, RECEIVE_MAX, Role, SESSION_EXPIRY_H};
 
 /// Name of the configuration file in its folder.
 pub const CONFIG_FILE: &str = "mosquitto.conf";
@@ -142,12 +139,7 @@ impl MosquittoBroker {
     ///
     /// # Errors
     /// When a file cannot be written, the program cannot be run, or it ends or stays silent at start.
-    pub async fn start(
-        program: &str,
-        folder: &Path,
-        bind: SocketAddr,
-        rules: &AccessRules,
-    ) -> Result<Self, BrokerError> {
+    pub async fn start(program: &str, folder: &Path, bind: SocketAddr, rules: &AccessRules) -> Result<Self, BrokerError> {
         let address = with_port(bind).await?;
         let config = write_files(folder, address, rules).await?;
         if runs_as_root().await {

@@ -403,10 +403,7 @@ impl LinkHandle {
         if u32::try_from(size).map_or(true, |size| size > max) {
             return Err(LinkError::TooLarge { size, max });
         }
-        self.client
-            .publish_bytes_with_properties(topic, library_qos(qos), retain, payload, properties)
-            .await
-            .map_err(|_| LinkError::Closed)
+        self.client.publish_bytes_with_properties(topic, library_qos(qos), retain, payload, properties).await.map_err(|_| LinkError::Closed)
     }
 
     /// Sends the PUBACK of one message. A QoS 0 token is taken and nothing is sent.
@@ -437,18 +434,7 @@ impl LinkHandle {
 
 /// Sets every default of the library that is wrong for us, see the pitfalls in the design.
 fn library_options(config: LinkConfig) -> Result<MqttOptions, LinkConfigError> {
-    let LinkConfig {
-        host,
-        port,
-        client_id,
-        username,
-        password,
-        will,
-        keep_alive,
-        receive_max,
-        packet_max,
-        in_flight,
-    } = config;
+    let LinkConfig { host, port, client_id, username, password, will, keep_alive, receive_max, packet_max, in_flight } = config;
     if client_id.is_empty() {
         return Err(LinkConfigError::ClientIdEmpty);
     }

@@ -9,19 +9,14 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use aisle_schemas::limits;
 use rumqttc::Outgoing as Written;
+use rumqttc::v5::mqttbytes::v5::{ConnAck, ConnectReturnCode, DisconnectReasonCode, Packet, PubAckReason, Publish, SubscribeReasonCode};
 use rumqttc::v5::mqttbytes::{Error as LibraryError, QoS};
-use rumqttc::v5::mqttbytes::v5::{
-    ConnAck, ConnectReturnCode, DisconnectReasonCode, Packet, PubAckReason, Publish, SubscribeReasonCode,
-};
 use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, StateError};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::{Instant, sleep_until};
 
-use super::{
-    AckToken, ConnectRefusal, FAREWELL, Held, Incoming, LinkEvent, LostReason, PubReason, Qos, SubCode,
-    TRACEPARENT,
-};
+use super::{AckToken, ConnectRefusal, FAREWELL, Held, Incoming, LinkEvent, LostReason, PubReason, Qos, SubCode, TRACEPARENT};
 
 /// Receive Maximum that CONNACK means when it names none.
 const RECEIVE_MAX_DEFAULT: u16 = u16::MAX;
@@ -153,8 +148,7 @@ fn message(publish: Publish, link: u64) -> Result<Incoming, LostReason> {
         QoS::AtLeastOnce => Qos::AtLeastOnce,
         QoS::ExactlyOnce => return Err(LostReason::Protocol("message at QoS 2, which was never asked for".to_owned())),
     };
-    let topic = String::from_utf8(topic.to_vec())
-        .map_err(|error| LostReason::Protocol(format!("topic is not UTF-8: {error}")))?;
+    let topic = String::from_utf8(topic.to_vec()).map_err(|error| LostReason::Protocol(format!("topic is not UTF-8: {error}")))?;
     let (content_type, user_properties) = match properties {
         Some(properties) => (properties.content_type, properties.user_properties),
         None => (None, Vec::new()),
@@ -201,9 +195,7 @@ fn lost_reason(error: ConnectionError) -> LostReason {
         ConnectionError::NotConnAck(packet) => LostReason::Protocol(format!("expected CONNACK, got {packet:?}")),
         ConnectionError::RequestsDone => LostReason::HungUp,
         ConnectionError::MqttState(state) => match state {
-            StateError::ServerDisconnect { reason_code: DisconnectReasonCode::SessionTakenOver, .. } => {
-                LostReason::SessionTakenOver
-            }
+            StateError::ServerDisconnect { reason_code: DisconnectReasonCode::SessionTakenOver, .. } => LostReason::SessionTakenOver,
             StateError::ServerDisconnect { reason_code, .. } => LostReason::Disconnected(reason_code as u8),
             StateError::AwaitPingResp => LostReason::Silent,
             StateError::Io(source) => LostReason::Io(source.to_string()),
@@ -240,9 +232,8 @@ mod tests {
 
     #[test]
     fn as_068_a_session_taken_over_is_told_from_other_disconnects() {
-        let disconnect = |reason_code| {
-            lost_reason(ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, reason_string: None }))
-        };
+        let disconnect =
+            |reason_code| lost_reason(ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, reason_string: None }));
         assert_eq!(disconnect(DisconnectReasonCode::SessionTakenOver), LostReason::SessionTakenOver);
         assert_eq!(disconnect(DisconnectReasonCode::ServerShuttingDown), LostReason::Disconnected(0x8b));
     }

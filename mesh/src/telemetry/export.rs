@@ -27,10 +27,7 @@ pub(super) fn provider(
         .with_protocol(Protocol::HttpJson)
         .with_endpoint(format!("{}{TRACES_PATH}", endpoint.trim_end_matches('/')))
         .build()?;
-    let resource = Resource::builder()
-        .with_service_name(service)
-        .with_attribute(KeyValue::new("service.instance.id", instance))
-        .build();
+    let resource = Resource::builder().with_service_name(service).with_attribute(KeyValue::new("service.instance.id", instance)).build();
     let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(sample_ratio)));
     Ok(SdkTracerProvider::builder()
         .with_resource(resource)

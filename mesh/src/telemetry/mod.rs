@@ -137,12 +137,6 @@ pub fn init(config: TelemetryConfig) -> Result<Telemetry, TelemetryError> {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    tracing_subscriber::registry()
-        .with(fields::Gate)
-        .with(filter)
-        .with(spans)
-        .with(lines)
-        .try_init()
-        .map_err(TelemetryError::Installed)?;
+    tracing_subscriber::registry().with(fields::Gate).with(filter).with(spans).with(lines).try_init().map_err(TelemetryError::Installed)?;
     Ok(Telemetry { provider })
 }

@@ -72,9 +72,7 @@ pub fn current_traceparent() -> Option<String> {
     let context = Span::current().context();
     let span = context.span();
     let span = span.span_context();
-    span.is_valid().then(|| {
-        TraceParent { trace: span.trace_id(), span: span.span_id(), flags: span.trace_flags() }.to_string()
-    })
+    span.is_valid().then(|| TraceParent { trace: span.trace_id(), span: span.span_id(), flags: span.trace_flags() }.to_string())
 }
 
 /// Makes `span`, which must not have been entered yet, a child of a span elsewhere.

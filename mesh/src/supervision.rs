@@ -1,1 +1,0 @@
-//! Actors that fail are built anew.
