@@ -191,7 +191,9 @@ impl NodeLink {
                 match self.state {
                     State::Starting | State::Adopting { .. } | State::Renewing => self.hang(turn, None, out),
                     State::Reading { .. } => self.state = State::Waiting { due: turn.now.plus(HELLO_REPEAT[0]) },
-                    _ => {}
+                    // A step number is only given out on entering one of those above.
+                    State::Down { .. } | State::Dialling | State::Joining | State::Greeting { .. } | State::Waiting { .. } => {}
+                    State::Open { .. } | State::Halted | State::Stopped => {}
                 }
             }
             Input::Welcome { term, welcome } => self.welcome(turn, term, &welcome, out),
@@ -238,7 +240,9 @@ impl NodeLink {
                 self.heartbeat_at = now.plus(HEARTBEAT);
                 out.push(NodeLinkOutput::Heartbeat);
             }
-            _ => {}
+            State::Down { .. } | State::Greeting { .. } | State::Waiting { .. } | State::Open { .. } => {}
+            State::Starting | State::Dialling | State::Joining | State::Reading { .. } | State::Adopting { .. } | State::Renewing => {}
+            State::Halted | State::Stopped => {}
         }
     }
 

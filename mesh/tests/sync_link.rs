@@ -1,0 +1,261 @@
+//! Table 4.2 of SYNC.md: the node's link against the machine alone.
+
+use std::time::Duration;
+
+use aisle_mesh::sync::{
+    log::*,
+    node_link::*,
+    turn::{Alarm, Counted, Moment, Turn},
+};
+use aisle_schemas::{limits::*, sync::*};
+use rand::{SeedableRng, rngs::SmallRng};
+
+const EPOCH: Epoch = Epoch { counter: 3, random: 2 };
+const DOWN: Epoch = Epoch { counter: 4, random: 9 };
+
+struct Node {
+    link: NodeLink,
+    rng: SmallRng,
+    now: Moment,
+    sessions: u64,
+}
+
+impl Node {
+    fn new() -> Self {
+        Self { link: NodeLink::new(Moment::default()), rng: SmallRng::seed_from_u64(7), now: Moment::default(), sessions: 0 }
+    }
+    fn give(&mut self, input: NodeLinkInput) -> Vec<NodeLinkOutput> {
+        let mut out = Vec::new();
+        self.link.handle(&mut Turn { now: self.now, rng: &mut self.rng }, input, &mut out);
+        out
+    }
+    /// Lets time pass to the next deadline; returns how long that was.
+    fn wait(&mut self) -> (Duration, Vec<NodeLinkOutput>) {
+        let due = self.link.deadline().unwrap().max(self.now);
+        let waited = due.since(self.now);
+        self.now = due;
+        (waited, self.give(NodeLinkInput::Tick))
+    }
+    /// From Down to HELLO; returns its nonce.
+    fn greet(&mut self) -> Nonce {
+        let (_, out) = self.wait();
+        let [NodeLinkOutput::BeginSession { step, .. }] = out[..] else { panic!("{out:?}") };
+        self.sessions += 1;
+        let session = Session { counter: self.sessions, random: 1 };
+        assert_eq!(self.give(NodeLinkInput::SessionBegun { step, session }), [NodeLinkOutput::Dial { session }]);
+        assert_eq!(self.give(NodeLinkInput::Connected), [NodeLinkOutput::Subscribe]);
+        let out = self.give(NodeLinkInput::SubAcked { ok: true });
+        let [NodeLinkOutput::Presence { status: NodeStatus::Online, .. }, NodeLinkOutput::ReadLog { step }] = out[..] else { panic!("{out:?}") };
+        self.hello(step)
+    }
+    fn hello(&mut self, step: u64) -> Nonce {
+        let out = self.give(NodeLinkInput::LogRead { step, view: Box::new(view()) });
+        let [NodeLinkOutput::Hello { nonce, .. }] = &out[..] else { panic!("{out:?}") };
+        *nonce
+    }
+    fn open() -> Self {
+        let mut node = Self::new();
+        let nonce = node.greet();
+        let out = node.welcome(1, welcome(nonce, WelcomeCode::Ok));
+        assert!(matches!(out[..], [NodeLinkOutput::OpenStreams { .. }]) && node.link.is_open());
+        node
+    }
+    fn welcome(&mut self, term: u64, welcome: Welcome) -> Vec<NodeLinkOutput> {
+        self.give(NodeLinkInput::Welcome { term: Term::new(term), welcome: Box::new(welcome) })
+    }
+}
+
+/// `sess` holds 5 … 20, `tele` 8 … 9.
+fn view() -> LogView {
+    let rows = |kept, next| StreamState { kept: Seq::new(kept), next: Seq::new(next), ..StreamState::EMPTY };
+    let streams = [(Stream::Sess, rows(5, 21)), (Stream::Tele, rows(8, 10))].into_iter().collect();
+    LogView {
+        send: SendState { epoch: EPOCH, mark: Mark::new(5), lineage: Vec::new(), streams },
+        down: DownState { epoch: Some(DOWN), mark: Mark::ZERO, cursors: PerStream::default() },
+    }
+}
+fn welcome(nonce: Nonce, code: WelcomeCode) -> Welcome {
+    Welcome {
+        nonce,
+        code,
+        retry_ms: None,
+        epoch: Some(EPOCH),
+        session: Some(Session { counter: 40, random: 0 }),
+        mark: Some(Mark::new(77)),
+        cursors: [(Stream::Sess, Seq::new(10)), (Stream::Tele, Seq::new(9))].into_iter().collect(),
+        credit: Some(Credit { batches: 2, bytes: 1 << 17 }),
+        down: Some(DownLog { epoch: DOWN }),
+    }
+}
+fn alarms(out: &[NodeLinkOutput]) -> Vec<Alarm> {
+    out.iter().filter_map(|output| if let NodeLinkOutput::Alarm(alarm) = output { Some(*alarm) } else { None }).collect()
+}
+fn renewal(out: &[NodeLinkOutput]) -> Option<(u64, &EpochRequest)> {
+    out.iter().find_map(|output| if let NodeLinkOutput::BeginEpoch { step, request } = output { Some((*step, request)) } else { None })
+}
+
+#[test]
+fn as_017_hello_repeats_after_5_10_and_20_s_each_with_a_fresh_nonce_and_then_hangs_up() {
+    let mut node = Node::new();
+    let mut nonces = vec![node.greet()];
+    let mut waits = Vec::new();
+    loop {
+        let (waited, out) = node.wait();
+        waits.push(waited.as_secs());
+        match out[..] {
+            [NodeLinkOutput::ReadLog { step }] => nonces.push(node.hello(step)),
+            _ => {
+                assert_eq!(out, [NodeLinkOutput::CloseStreams, NodeLinkOutput::Hang]);
+                break;
+            }
+        }
+    }
+    assert_eq!((waits, nonces.len()), (vec![5, 10, 20, 20], 4));
+    assert_eq!(nonces.iter().collect::<std::collections::HashSet<_>>().len(), 4);
+}
+
+#[test]
+fn as_017_a_welcome_to_another_hello_is_ignored() {
+    let mut node = Node::new();
+    let nonce = node.greet();
+    let out = node.welcome(1, welcome(Nonce(nonce.0 ^ 1), WelcomeCode::Ok));
+    assert_eq!(out, [NodeLinkOutput::Count(Counted::ForeignNonce)]);
+    assert!(!node.link.is_open());
+}
+
+#[test]
+fn as_015_a_refused_subscription_alarms_and_hangs_up() {
+    let mut node = Node::new();
+    let (_, out) = node.wait();
+    let [NodeLinkOutput::BeginSession { step, .. }] = out[..] else { panic!("{out:?}") };
+    node.give(NodeLinkInput::SessionBegun { step, session: Session { counter: 1, random: 1 } });
+    node.give(NodeLinkInput::Connected);
+    let out = node.give(NodeLinkInput::SubAcked { ok: false });
+    assert_eq!(alarms(&out), [Alarm::SubscribeRefused]);
+    assert!(out.contains(&NodeLinkOutput::Hang));
+}
+
+#[test]
+fn as_061_a_peer_cursor_below_kept_renews_the_log_in_class_a_but_not_in_c() {
+    let with = |stream, cursor| {
+        let mut node = Node::new();
+        let nonce = node.greet();
+        let mut answer = welcome(nonce, WelcomeCode::Ok);
+        answer.cursors.set(stream, Seq::new(cursor));
+        let out = node.welcome(1, answer);
+        renewal(&out).map(|(_, request)| request.reason)
+    };
+    assert_eq!(with(Stream::Sess, 4), None, "kept - 1 is enough");
+    assert_eq!(with(Stream::Sess, 3), Some(EpochReason::PeerBehind));
+    assert_eq!(with(Stream::Tele, 0), None);
+    assert_eq!(with(Stream::Sess, 20), None);
+    assert_eq!(with(Stream::Sess, 21), Some(EpochReason::DiskBehind));
+    assert_eq!(with(Stream::Tele, 10), Some(EpochReason::DiskBehind));
+}
+
+#[test]
+fn as_065_disk_behind_raises_the_counters_begins_an_epoch_alarms_and_reconnects() {
+    let mut node = Node::new();
+    let nonce = node.greet();
+    let out = node.welcome(1, welcome(nonce, WelcomeCode::DiskBehind));
+    assert_eq!(alarms(&out), [Alarm::DiskBehind]);
+    let (step, request) = renewal(&out).unwrap();
+    assert_eq!((request.mark_min, request.session_min, request.peer_epoch), (Mark::new(77), 40, Some(EPOCH)));
+    let out = node.give(NodeLinkInput::EpochBegun { step });
+    assert_eq!(out, [NodeLinkOutput::CloseStreams, NodeLinkOutput::Hang]);
+    node.greet();
+}
+
+#[test]
+fn as_067_superseded_and_replaced_halt_until_an_operator_reclaims() {
+    for (code, alarm) in [(WelcomeCode::Superseded, Alarm::Superseded), (WelcomeCode::Replaced, Alarm::Replaced)] {
+        let mut node = Node::new();
+        let nonce = node.greet();
+        assert_eq!(alarms(&node.welcome(1, welcome(nonce, code))), [alarm]);
+        assert!(node.link.is_halted() && node.link.deadline().is_none());
+        node.give(NodeLinkInput::Lost { taken_over: false });
+        assert!(node.link.is_halted());
+        node.give(NodeLinkInput::Reclaimed);
+        node.greet();
+    }
+}
+
+#[test]
+fn as_066_clone_suspected_and_as_103_unsupported_hang_up_for_the_time_named() {
+    for (code, alarm) in [(WelcomeCode::CloneSuspected, Alarm::CloneSuspected), (WelcomeCode::Unsupported, Alarm::Unsupported)] {
+        let mut node = Node::new();
+        let nonce = node.greet();
+        let answer = Welcome { retry_ms: Some(900_000), ..welcome(nonce, code) };
+        assert_eq!(alarms(&node.welcome(1, answer)), [alarm]);
+        assert_eq!(node.link.deadline(), Some(node.now.plus(Duration::from_secs(900))));
+    }
+}
+
+#[test]
+fn as_016_a_higher_term_ack_hello_a_stall_and_silence_lead_to_hello_within_two_seconds() {
+    for input in [NodeLinkInput::Heard { term: Term::new(2) }, NodeLinkInput::AckHello, NodeLinkInput::Stalled] {
+        let mut node = Node::open();
+        assert_eq!(node.give(input), [NodeLinkOutput::CloseStreams]);
+        let (waited, out) = node.wait();
+        assert!(waited <= HELLO_SPREAD && matches!(out[..], [NodeLinkOutput::ReadLog { .. }]));
+    }
+    let mut node = Node::open();
+    assert_eq!(node.give(NodeLinkInput::Heard { term: Term::new(1) }), [], "the same term is no news");
+    let (mut silence, mut beats) = (Duration::ZERO, 0);
+    while node.link.is_open() {
+        let (waited, out) = node.wait();
+        silence += waited;
+        beats += out.iter().filter(|output| **output == NodeLinkOutput::Heartbeat).count();
+    }
+    assert_eq!((silence, beats), (CLOUD_SILENCE, 2), "a heartbeat every 30 s, then the silence is too long");
+}
+
+#[test]
+fn as_024_the_reconnect_delay_grows_to_a_minute_and_starts_small_after_a_minute_of_open_session() {
+    let mut node = Node::new();
+    let mut longest = Vec::new();
+    for _ in 0..8 {
+        node.greet();
+        node.give(NodeLinkInput::Lost { taken_over: false });
+        longest.push(node.link.deadline().unwrap().since(node.now));
+    }
+    for (n, delay) in longest.iter().enumerate() {
+        assert!(*delay <= BACKOFF_MIN.saturating_mul(1 << n).min(BACKOFF_MAX), "{n}: {delay:?}");
+    }
+    let nonce = node.greet();
+    node.welcome(1, welcome(nonce, WelcomeCode::Ok));
+    node.now = node.now.plus(BACKOFF_RESET);
+    node.give(NodeLinkInput::Lost { taken_over: false });
+    assert!(node.link.deadline().unwrap().since(node.now) <= BACKOFF_MIN);
+}
+
+#[test]
+fn as_068_a_session_taken_over_alarms_and_waits_a_minute_or_more() {
+    let mut node = Node::open();
+    let out = node.give(NodeLinkInput::Lost { taken_over: true });
+    assert_eq!(alarms(&out), [Alarm::IdentityInUse]);
+    assert!(node.link.deadline().unwrap().since(node.now) >= TAKEN_OVER_WAIT);
+}
+
+#[test]
+fn as_073_a_new_down_epoch_is_adopted_before_the_streams_open() {
+    let mut node = Node::new();
+    let nonce = node.greet();
+    let other = Epoch { counter: 5, random: 1 };
+    let out = node.welcome(1, Welcome { down: Some(DownLog { epoch: other }), ..welcome(nonce, WelcomeCode::Ok) });
+    let [NodeLinkOutput::AdoptDown { step, epoch }] = out[..] else { panic!("{out:?}") };
+    assert!(epoch == other && !node.link.is_open());
+    let down = DownState { epoch: Some(other), ..view().down };
+    let stale = node.give(NodeLinkInput::Adopted { step: step - 1, down });
+    assert_eq!(stale, [NodeLinkOutput::Count(Counted::Unexpected)], "the answer to an earlier step changes nothing");
+    let out = node.give(NodeLinkInput::Adopted { step, down });
+    assert!(matches!(&out[..], [NodeLinkOutput::OpenStreams { view, .. }] if view.down.epoch == Some(other)));
+}
+
+#[test]
+fn as_080_an_orderly_stop_says_offline_and_hangs_up() {
+    let mut node = Node::open();
+    let out = node.give(NodeLinkInput::Stop);
+    assert!(matches!(out[..], [NodeLinkOutput::CloseStreams, NodeLinkOutput::Presence { status: NodeStatus::Offline, .. }, NodeLinkOutput::Hang]));
+    assert!(node.link.is_stopped() && node.link.deadline().is_none());
+}
