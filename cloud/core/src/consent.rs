@@ -26,14 +26,8 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    pub const ALL: [Self; 6] = [
-        Self::InstoreContext,
-        Self::Location,
-        Self::Marketing,
-        Self::Profiling,
-        Self::Measurement,
-        Self::PartnerSharing,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::InstoreContext, Self::Location, Self::Marketing, Self::Profiling, Self::Measurement, Self::PartnerSharing];
 
     /// The name in rows, proofs and requests.
     pub fn as_str(self) -> &'static str {
@@ -66,15 +60,7 @@ pub enum Channel {
 }
 
 impl Channel {
-    pub const ALL: [Self; 7] = [
-        Self::Push,
-        Self::Watch,
-        Self::Sms,
-        Self::Email,
-        Self::InApp,
-        Self::Print,
-        Self::Staff,
-    ];
+    pub const ALL: [Self; 7] = [Self::Push, Self::Watch, Self::Sms, Self::Email, Self::InApp, Self::Print, Self::Staff];
 
     /// The name in rows, proofs and requests.
     pub fn as_str(self) -> &'static str {
@@ -129,14 +115,7 @@ pub enum Method {
 }
 
 impl Method {
-    pub const ALL: [Self; 6] = [
-        Self::App,
-        Self::Web,
-        Self::Till,
-        Self::Desk,
-        Self::PaperScan,
-        Self::DoubleOptIn,
-    ];
+    pub const ALL: [Self; 6] = [Self::App, Self::Web, Self::Till, Self::Desk, Self::PaperScan, Self::DoubleOptIn];
 
     /// The name in rows, proofs and requests.
     pub fn as_str(self) -> &'static str {
@@ -353,13 +332,10 @@ pub fn as_of<'a>(records: &'a [ConsentRecord], key: &ConsentKey, at: DateTime<Ut
 
 /// Newest by `occurred_at`; of equal ones the withdrawal, then the later `recorded_at`, then the higher id so that the order is total.
 fn newest<'a>(records: &'a [ConsentRecord], key: &ConsentKey, at: DateTime<Utc>) -> Option<&'a ConsentRecord> {
-    records
-        .iter()
-        .filter(|record| record.key == *key && record.occurred_at <= at)
-        .max_by_key(|record| {
-            let withdrawn = record.state == ConsentState::Withdrawn;
-            (record.occurred_at, withdrawn, record.recorded_at, record.id)
-        })
+    records.iter().filter(|record| record.key == *key && record.occurred_at <= at).max_by_key(|record| {
+        let withdrawn = record.state == ConsentState::Withdrawn;
+        (record.occurred_at, withdrawn, record.recorded_at, record.id)
+    })
 }
 
 #[cfg(test)]

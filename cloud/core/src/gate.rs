@@ -131,10 +131,18 @@ impl Reservation {
 /// What becomes of a candidate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GateVerdict {
-    Send { reservation: Reservation },
+    Send {
+        reservation: Reservation,
+    },
     /// Ask the whole gate again then. Not final.
-    Deferred { until: DateTime<Utc>, reason: Reason },
-    Refused { clause: Clause, reason: Reason },
+    Deferred {
+        until: DateTime<Utc>,
+        reason: Reason,
+    },
+    Refused {
+        clause: Clause,
+        reason: Reason,
+    },
 }
 
 impl GateVerdict {
@@ -253,8 +261,7 @@ fn turn(candidate: &Candidate) -> Turn {
 
 /// Positions of a turn's candidates, the most useful first.
 fn in_turn(inputs: &[GateInput<'_>], wanted: Turn) -> Vec<usize> {
-    let mut positions: Vec<usize> =
-        (0..inputs.len()).filter(|position| turn(inputs[*position].candidate) == wanted).collect();
+    let mut positions: Vec<usize> = (0..inputs.len()).filter(|position| turn(inputs[*position].candidate) == wanted).collect();
     positions.sort_by(|one, other| better_first(&contender(&inputs[*one]), &contender(&inputs[*other])));
     positions
 }
@@ -319,9 +326,7 @@ fn reachable(candidate: &Candidate, person: &PersonState) -> Option<Reason> {
     match person.app {
         AppState::Installed => None,
         // A receipt by mail still reaches someone without the app; advertising takes the hint on every channel.
-        AppState::Uninstalled => {
-            (candidate.channel.is_in_app() || !candidate.class.skips_restraint()).then_some(Reason::Uninstalled)
-        }
+        AppState::Uninstalled => (candidate.channel.is_in_app() || !candidate.class.skips_restraint()).then_some(Reason::Uninstalled),
     }
 }
 
@@ -343,11 +348,7 @@ fn holdout(candidate: &Candidate, person: &PersonState, now: DateTime<Utc>) -> O
     person
         .holdouts
         .iter()
-        .find(|holdout| {
-            holdout.campaign.is_none_or(|campaign| campaign == candidate.campaign)
-                && holdout.from <= now
-                && now < holdout.to
-        })
+        .find(|holdout| holdout.campaign.is_none_or(|campaign| campaign == candidate.campaign) && holdout.from <= now && now < holdout.to)
         .map(|holdout| Reason::Holdout(holdout.id.clone()))
 }
 

@@ -17,8 +17,7 @@ pub enum ContextClass {
 }
 
 impl ContextClass {
-    pub const ALL: [Self; 6] =
-        [Self::Home, Self::Transit, Self::NearStore, Self::InStore, Self::AtTill, Self::PostVisit];
+    pub const ALL: [Self; 6] = [Self::Home, Self::Transit, Self::NearStore, Self::InStore, Self::AtTill, Self::PostVisit];
 
     /// The name in rows and answers.
     pub fn as_str(self) -> &'static str {
@@ -48,7 +47,9 @@ pub enum VisitPhase {
     Shopping,
     /// Checking out, or paid and still in the store.
     Paying,
-    Ended { at: DateTime<Utc> },
+    Ended {
+        at: DateTime<Utc>,
+    },
 }
 
 /// Signals the class follows from.
@@ -155,8 +156,7 @@ impl Layout {
 /// The home screen of a class.
 pub fn screen_variant(class: ContextClass) -> ScreenVariant {
     use Element::{
-        Basket, CheckIn, ExitCode, Feed, Feedback, Inspiration, NextStore, OffersHere, Pay, Receipt, Scanner,
-        ShoppingList, WishList,
+        Basket, CheckIn, ExitCode, Feed, Feedback, Inspiration, NextStore, OffersHere, Pay, Receipt, Scanner, ShoppingList, WishList,
     };
     let (layout, elements): (Layout, &'static [Element]) = match class {
         ContextClass::Home => (Layout::Inspire, &[Inspiration, WishList, ShoppingList, Feed, NextStore]),
@@ -215,11 +215,7 @@ mod tests {
 
     #[test]
     fn the_newest_signal_tells_where_a_person_is() {
-        let signals = ContextSignals {
-            visit: VisitPhase::Ended { at: at(10) },
-            near_store_at: Some(at(0)),
-            transit_at: Some(at(15)),
-        };
+        let signals = ContextSignals { visit: VisitPhase::Ended { at: at(10) }, near_store_at: Some(at(0)), transit_at: Some(at(15)) };
         assert_eq!(context_class(signals, at(12)), ContextClass::PostVisit);
         assert_eq!(context_class(signals, at(16)), ContextClass::Transit);
         assert_eq!(context_class(ContextSignals { visit: VisitPhase::Paying, ..signals }, at(16)), ContextClass::AtTill);

@@ -43,18 +43,11 @@ pub enum IdentifierKind {
 }
 
 impl IdentifierKind {
-    pub const ALL: [Self; 7] = [
-        Self::LoginSubject,
-        Self::Email,
-        Self::Phone,
-        Self::LoyaltyCard,
-        Self::PaymentToken,
-        Self::AppInstall,
-        Self::AnonymousWeb,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::LoginSubject, Self::Email, Self::Phone, Self::LoyaltyCard, Self::PaymentToken, Self::AppInstall, Self::AnonymousWeb];
 
-    /// The name in rows, and the tag in front of the hashed value.
-    pub fn as_str(self) -> &'static str {
+    /// The tag in front of the hashed value.
+    pub fn tag(self) -> &'static str {
         match self {
             Self::LoginSubject => "login_subject:",
             Self::Email => "email:",
@@ -129,11 +122,7 @@ impl fmt::Debug for NormalEmail {
 
 fn is_local_part(local: &str) -> bool {
     let forbidden = |c: char| c.is_whitespace() || c.is_control() || "@<>()[]\\,;:\"".contains(c);
-    !local.is_empty()
-        && !local.contains(forbidden)
-        && !local.starts_with('.')
-        && !local.ends_with('.')
-        && !local.contains("..")
+    !local.is_empty() && !local.contains(forbidden) && !local.starts_with('.') && !local.ends_with('.') && !local.contains("..")
 }
 
 fn is_domain(domain: &str) -> bool {
@@ -151,7 +140,11 @@ fn is_domain(domain: &str) -> bool {
 pub fn is_blocked(value: &str) -> bool {
     let value = value.trim().to_lowercase();
     let zeros = value.chars().all(|c| c == '0' || c == '-');
-    zeros || matches!(value.as_str(), "-1" | "null" | "none" | "undefined" | "anonymous" | "test" | "tester" | "noreply" | "no-reply" | "unknown" | "n/a")
+    zeros
+        || matches!(
+            value.as_str(),
+            "-1" | "null" | "none" | "undefined" | "anonymous" | "test" | "tester" | "noreply" | "no-reply" | "unknown" | "n/a"
+        )
 }
 
 /// Stored form of an identifier: `HMAC-SHA-256(pepper, type ‖ normal form)`. Personal data all the same.
@@ -161,7 +154,7 @@ pub struct IdentifierHash(pub [u8; 32]);
 impl IdentifierHash {
     /// Hashes a normalised value under the tenant's pepper.
     pub fn of(pepper: &[u8; 32], kind: IdentifierKind, normalised: &str) -> Self {
-        Self(keyed_hash(pepper, &[kind.as_str().as_bytes(), normalised.as_bytes()]).finalize().into_bytes().into())
+        Self(keyed_hash(pepper, &[kind.tag().as_bytes(), normalised.as_bytes()]).finalize().into_bytes().into())
     }
 }
 
@@ -341,8 +334,22 @@ mod tests {
 
     #[test]
     fn texts_that_are_no_address_are_refused() {
-        for typed in ["", "@", "anna", "anna@", "@example.org", "a b@example.org", "anna@example", "anna@-x.org",
-            "anna@x..org", ".a@x.org", "a..b@x.org", "a@b@", "a<b@x.org", "a\n@x.org"] {
+        for typed in [
+            "",
+            "@",
+            "anna",
+            "anna@",
+            "@example.org",
+            "a b@example.org",
+            "anna@example",
+            "anna@-x.org",
+            "anna@x..org",
+            ".a@x.org",
+            "a..b@x.org",
+            "a@b@",
+            "a<b@x.org",
+            "a\n@x.org",
+        ] {
             assert_eq!(parse(typed), Err(EmailRefused::Malformed), "{typed:?}");
         }
         let long = format!("{}@example.org", "a".repeat(65));
@@ -372,7 +379,7 @@ mod tests {
     fn no_identifier_tag_begins_another() {
         for one in IdentifierKind::ALL {
             for other in IdentifierKind::ALL {
-                assert!(one == other || !one.as_str().starts_with(other.as_str()), "{one:?} {other:?}");
+                assert!(one == other || !one.tag().starts_with(other.tag()), "{one:?} {other:?}");
             }
         }
     }

@@ -5,8 +5,8 @@
 use std::fmt;
 
 pub use aisle_schemas::ids::{
-    CampaignId, CandidateId, CategoryId, ConsentId, CustomerId, DecisionId, DeviceId, EventId, OfferId, Sku, StoreId,
-    VisitId, VisitToken, ZoneId,
+    CampaignId, CandidateId, CategoryId, ConsentId, CustomerId, DecisionId, DeviceId, EventId, OfferId, Sku, StoreId, VisitId, VisitToken,
+    ZoneId,
 };
 
 /// Longest name, the same as a slug on the wire, because these names appear in reasons beside them.

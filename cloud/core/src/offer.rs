@@ -81,10 +81,18 @@ pub struct OfferContent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OfferState {
     /// Being edited; `published_rev` is what stores show meanwhile, 0 when it never was published.
-    Draft { published_rev: u32 },
-    Published { rev: u32, at: DateTime<Utc> },
+    Draft {
+        published_rev: u32,
+    },
+    Published {
+        rev: u32,
+        at: DateTime<Utc>,
+    },
     /// Final.
-    Withdrawn { rev: u32, at: DateTime<Utc> },
+    Withdrawn {
+        rev: u32,
+        at: DateTime<Utc>,
+    },
 }
 
 /// An offer.
@@ -152,8 +160,15 @@ impl Finding {
 #[derive(Debug, Clone, PartialEq)]
 pub struct PublishRefused {
     pub offer: Offer,
-    /// Never empty, unless the offer was withdrawn.
-    pub findings: Vec<Finding>,
+    pub refusal: PublishRefusal,
+}
+
+/// Why an offer was not published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PublishRefusal {
+    Withdrawn,
+    /// At least one.
+    Findings(Vec<Finding>),
 }
 
 /// A withdrawn offer cannot come back: stores may have forgotten its revisions.
@@ -182,12 +197,12 @@ impl Offer {
         let published_rev = match self.state {
             OfferState::Draft { published_rev } | OfferState::Published { rev: published_rev, .. } => published_rev,
             OfferState::Withdrawn { .. } => {
-                return Err(Box::new(PublishRefused { offer: self, findings: Vec::new() }));
+                return Err(Box::new(PublishRefused { offer: self, refusal: PublishRefusal::Withdrawn }));
             }
         };
         let findings = lint(&self.content, now);
         if !findings.is_empty() {
-            return Err(Box::new(PublishRefused { offer: self, findings }));
+            return Err(Box::new(PublishRefused { offer: self, refusal: PublishRefusal::Findings(findings) }));
         }
         let rev = published_rev.saturating_add(1);
         Ok(Self { state: OfferState::Published { rev, at: now }, ..self })

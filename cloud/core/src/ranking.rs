@@ -8,16 +8,11 @@ mod explore;
 mod taste;
 
 pub use explore::{EXPLORE_POOL_MAX, Engagement};
-pub use taste::{
-    CATEGORIES_MAX, HALF_LIFE_DAYS, ITEMS_MAX, TASTE_BYTES_MAX, Taste, TasteEvent, TasteKey, TasteRefused, WISHES_MAX,
-};
+pub use taste::{CATEGORIES_MAX, HALF_LIFE_DAYS, ITEMS_MAX, TASTE_BYTES_MAX, Taste, TasteEvent, TasteKey, TasteRefused, WISHES_MAX};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::{
-    gate::candidate::Unit,
-    ids::OfferId,
-};
+use crate::{gate::candidate::Unit, ids::OfferId};
 
 /// Offers in one slate.
 pub const SLATE_LEN: usize = 5;
@@ -130,9 +125,12 @@ impl SiblingGroups {
         if taste.purchases_in(category) > 0 {
             return true;
         }
-        !self.groups.iter().filter(|group| group.contains(&category)).flatten().any(|sibling| {
-            *sibling != category && taste.purchases_in(*sibling) >= SIBLING_PURCHASES_MIN
-        })
+        !self
+            .groups
+            .iter()
+            .filter(|group| group.contains(&category))
+            .flatten()
+            .any(|sibling| *sibling != category && taste.purchases_in(*sibling) >= SIBLING_PURCHASES_MIN)
     }
 }
 
@@ -191,9 +189,7 @@ pub fn slate(input: SlateInput<'_>) -> Slate {
             None => dropped.push(candidate.offer),
         }
     }
-    ranked.sort_by(|one, other| {
-        other.score.total_cmp(&one.score).then_with(|| one.candidate.offer.cmp(&other.candidate.offer))
-    });
+    ranked.sort_by(|one, other| other.score.total_cmp(&one.score).then_with(|| one.candidate.offer.cmp(&other.candidate.offer)));
     let mut rest = ranked.split_off(ranked.len().min(RANKED_SLOTS));
     let mut items: Vec<SlateItem> = ranked.into_iter().map(ranked_item).collect();
     let pool: Vec<usize> = (0..rest.len())
@@ -219,12 +215,7 @@ fn ranked_item(scored: Scored<'_>) -> SlateItem {
 }
 
 /// Score of the best allowed product, plus bounded priors. `None` when the gate allows none of its products.
-fn score<'a>(
-    taste: &Taste,
-    candidate: &'a OfferCandidate,
-    popularity: &Popularity,
-    siblings: &SiblingGroups,
-) -> Option<Scored<'a>> {
+fn score<'a>(taste: &Taste, candidate: &'a OfferCandidate, popularity: &Popularity, siblings: &SiblingGroups) -> Option<Scored<'a>> {
     let allowed = || candidate.products.iter().filter(|product| siblings.allows(taste, product.category));
     let best = allowed()
         .map(|product| (product, parts(taste, product, popularity)))
@@ -233,21 +224,13 @@ fn score<'a>(
     let wished = allowed().any(|product| taste.wishes(product.item));
     let Nearness { in_zone, dwells, scanned } = candidate.nearness;
     let prior = |holds: bool, weight: f32| if holds { weight } else { 0.0 };
-    let score = parts.sum()
-        + prior(wished, PRIOR_WISH)
-        + prior(scanned, PRIOR_SCANNED)
-        + prior(in_zone, PRIOR_ZONE)
-        + prior(dwells, PRIOR_DWELL);
+    let score =
+        parts.sum() + prior(wished, PRIOR_WISH) + prior(scanned, PRIOR_SCANNED) + prior(in_zone, PRIOR_ZONE) + prior(dwells, PRIOR_DWELL);
     let often = taste.purchases_of(product.item) >= OFTEN_MIN;
     let is_new = allowed().all(|product| taste.purchases_of(product.item) == 0);
     let is_popular = popularity.of(product.item) > 0.0;
     let mut why = Vec::with_capacity(3);
-    for (holds, reason) in [
-        (wished, Why::Wish),
-        (often, Why::OftenBuys),
-        (is_popular, Why::PopularHere),
-        (is_new, Why::NewForYou),
-    ] {
+    for (holds, reason) in [(wished, Why::Wish), (often, Why::OftenBuys), (is_popular, Why::PopularHere), (is_new, Why::NewForYou)] {
         if holds {
             why.push(reason);
         }

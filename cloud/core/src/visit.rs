@@ -8,12 +8,8 @@ mod arrival;
 mod check_in;
 mod fold;
 
-pub use arrival::{
-    Arrival, CLOCK_TOLERANCE, EventKind, FUTURE_MAX, LATE_MAX, QuarantineReason, classify, corrected, measure_skew,
-};
-pub use check_in::{
-    CODE_LIFE, CheckInDecision, CheckInRefused, DoorCode, Handover, OpenVisitSummary, decide_check_in,
-};
+pub use arrival::{Arrival, CLOCK_TOLERANCE, EventKind, FUTURE_MAX, LATE_MAX, QuarantineReason, classify, corrected, measure_skew};
+pub use check_in::{CODE_LIFE, CheckInDecision, CheckInRefused, DoorCode, Handover, OpenVisitSummary, decide_check_in};
 pub use fold::{ANNOUNCED_LIFE, CustomerVisits, PurchaseHome, VisitEvent, VisitFact, amended, fold, home_of_purchase};
 
 use std::collections::BTreeSet;
@@ -102,9 +98,13 @@ pub enum Signal {
     Tapped,
     Handshake,
     /// A line was added or removed; so many are in the basket now.
-    Scanned { basket_lines: u32 },
+    Scanned {
+        basket_lines: u32,
+    },
     /// Check-in at the same store by another device of the same person.
-    DeviceAttached { device: DeviceId },
+    DeviceAttached {
+        device: DeviceId,
+    },
     CheckoutStarted,
     /// The person asks to end the visit.
     CheckOutAsked,
@@ -113,7 +113,9 @@ pub enum Signal {
     PaymentFailed,
     Paid,
     /// Passed the exit. `walk_out`: the store takes payment by mandate at the door and the person gave one.
-    ExitSeen { walk_out: bool },
+    ExitSeen {
+        walk_out: bool,
+    },
     Erased,
 }
 
@@ -229,11 +231,9 @@ impl Visit {
         let timed_out = |more: Option<DateTime<Utc>>| [longest, closing, more].into_iter().flatten().min();
         let walk_out = self.walking_out_since.map(|at| at + WALK_OUT_AFTER);
         let timers: Vec<(Timer, Option<DateTime<Utc>>)> = match self.state {
-            VisitState::CheckedIn => vec![
-                (Timer::WalkOut, walk_out),
-                (Timer::TimeOut, timed_out(None)),
-                (Timer::GoesIdle, Some(self.last_seen + IDLE_AFTER)),
-            ],
+            VisitState::CheckedIn => {
+                vec![(Timer::WalkOut, walk_out), (Timer::TimeOut, timed_out(None)), (Timer::GoesIdle, Some(self.last_seen + IDLE_AFTER))]
+            }
             VisitState::Active { since } => vec![
                 (Timer::WalkOut, walk_out),
                 (Timer::TimeOut, timed_out(None)),
@@ -254,16 +254,12 @@ impl Visit {
     /// Moves on because a timer fired at `at`.
     pub fn fire(self, timer: Timer, at: DateTime<Utc>) -> Step {
         match timer {
-            Timer::GoesIdle => {
-                Step::to(Self { state: VisitState::Idle { since: at }, ..self }, [Effect::StopInterrupts])
-            }
+            Timer::GoesIdle => Step::to(Self { state: VisitState::Idle { since: at }, ..self }, [Effect::StopInterrupts]),
             Timer::TimeOut => {
                 let last_seen = self.last_seen;
                 self.close(ClosedReason::Timeout, last_seen, [Effect::PurgeContext])
             }
-            Timer::QuoteEnds => {
-                Step::to(Self { state: VisitState::Active { since: at }, ..self }, [Effect::ReleaseReservations])
-            }
+            Timer::QuoteEnds => Step::to(Self { state: VisitState::Active { since: at }, ..self }, [Effect::ReleaseReservations]),
             Timer::ExitWaitEnds => self.close(ClosedReason::CheckedOut, at, [Effect::PurgeContext]),
             Timer::WalkOut => self.checked_out(at, [Effect::SettleByMandate, Effect::IssueExitToken]),
         }
@@ -303,11 +299,9 @@ impl Visit {
             Signal::ExitSeen { .. } if self.basket_lines == 0 => self.leave(at),
             Signal::ExitSeen { walk_out } => self.exit_with_goods(*walk_out, at),
             Signal::Erased => self.erase(at),
-            Signal::CheckoutStarted
-            | Signal::CheckoutCancelled
-            | Signal::PaymentStarted
-            | Signal::PaymentFailed
-            | Signal::Paid => Step::unexpected(self),
+            Signal::CheckoutStarted | Signal::CheckoutCancelled | Signal::PaymentStarted | Signal::PaymentFailed | Signal::Paid => {
+                Step::unexpected(self)
+            }
         }
     }
 
@@ -322,17 +316,13 @@ impl Visit {
             }
             (Signal::PaymentFailed, Payment::InFlight) => Step::to(self.with_payment(Payment::None), []),
             (Signal::Paid, _) => self.checked_out(at, [Effect::Settle, Effect::IssueExitToken]),
-            (Signal::CheckoutCancelled, Payment::None) => {
-                Step::to(self.active(at), [Effect::ReleaseReservations])
-            }
+            (Signal::CheckoutCancelled, Payment::None) => Step::to(self.active(at), [Effect::ReleaseReservations]),
             (Signal::ExitSeen { walk_out }, Payment::None) => self.exit_with_goods(*walk_out, at),
             (Signal::ExitSeen { .. }, Payment::InFlight) => self.exit_with_goods(false, at),
             (Signal::Erased, _) => self.erase(at),
             (Signal::PaymentStarted | Signal::CheckoutCancelled, Payment::InFlight)
             | (Signal::PaymentFailed, Payment::None)
-            | (Signal::Scanned { .. } | Signal::Handshake | Signal::CheckoutStarted | Signal::CheckOutAsked, _) => {
-                Step::unexpected(self)
-            }
+            | (Signal::Scanned { .. } | Signal::Handshake | Signal::CheckoutStarted | Signal::CheckOutAsked, _) => Step::unexpected(self),
         }
     }
 
@@ -359,22 +349,11 @@ impl Visit {
     }
 
     /// A closed visit changes in one case only: a payment in flight when it was handed over finishes on its own.
-    fn after_close(
-        self,
-        reason: ClosedReason,
-        ended_at: DateTime<Utc>,
-        payment: Payment,
-        signal: &Signal,
-        at: DateTime<Utc>,
-    ) -> Step {
+    fn after_close(self, reason: ClosedReason, ended_at: DateTime<Utc>, payment: Payment, signal: &Signal, at: DateTime<Utc>) -> Step {
         let settled = VisitState::Closed { reason, ended_at, payment: Payment::None };
         match (signal, payment) {
-            (Signal::Paid, Payment::InFlight) => {
-                Step::to(Self { state: settled, last_paid_at: Some(at), ..self }, [Effect::Settle])
-            }
-            (Signal::PaymentFailed, Payment::InFlight) => {
-                Step::to(Self { state: settled, ..self }, [])
-            }
+            (Signal::Paid, Payment::InFlight) => Step::to(Self { state: settled, last_paid_at: Some(at), ..self }, [Effect::Settle]),
+            (Signal::PaymentFailed, Payment::InFlight) => Step::to(Self { state: settled, ..self }, []),
             (
                 Signal::ZoneEntered
                 | Signal::Tapped

@@ -76,15 +76,11 @@ pub fn verify_proof(json: &[u8], key: &VerifyingKey) -> bool {
     let statement = canonical(statement);
     let sha256 = hex::encode(Sha256::digest(statement.as_bytes()));
     // Rebuilding the export and comparing bytes leaves no freedom: neither white space, escapes nor the case of hex digits may differ.
-    envelope(&statement, &sha256, &signature).as_bytes() == json
-        && key.verify_strict(statement.as_bytes(), &signature).is_ok()
+    envelope(&statement, &sha256, &signature).as_bytes() == json && key.verify_strict(statement.as_bytes(), &signature).is_ok()
 }
 
 fn envelope(statement: &str, sha256: &str, signature: &Signature) -> String {
-    format!(
-        r#"{{"sha256":"{sha256}","signature":"{}","statement":{statement}}}"#,
-        hex::encode(signature.to_bytes())
-    )
+    format!(r#"{{"sha256":"{sha256}","signature":"{}","statement":{statement}}}"#, hex::encode(signature.to_bytes()))
 }
 
 fn statement_of(record: &ConsentRecord, wording: &str, key_id: &str, exported_at: DateTime<Utc>) -> Value {
@@ -139,10 +135,8 @@ fn canonical(value: &Value) -> String {
     match value {
         Value::Object(map) => {
             let sorted: BTreeMap<&String, &Value> = map.iter().collect();
-            let members: Vec<String> = sorted
-                .into_iter()
-                .map(|(key, member)| format!("{}:{}", Value::String(key.clone()), canonical(member)))
-                .collect();
+            let members: Vec<String> =
+                sorted.into_iter().map(|(key, member)| format!("{}:{}", Value::String(key.clone()), canonical(member))).collect();
             format!("{{{}}}", members.join(","))
         }
         Value::Array(items) => {

@@ -99,10 +99,7 @@ fn a_grant_answers_only_for_its_own_purpose_channel_and_partner() {
 #[test]
 fn a_withdrawal_names_the_epoch_it_raised() {
     let texts = texts(&[text(1, 0, TextChange::Editorial)]);
-    let records = recorded(
-        &texts,
-        vec![change(1, ConsentState::Granted, 1, day(1)), change(2, ConsentState::Withdrawn, 1, day(3))],
-    );
+    let records = recorded(&texts, vec![change(1, ConsentState::Granted, 1, day(1)), change(2, ConsentState::Withdrawn, 1, day(3))]);
     assert_eq!(ask(&records, &texts, day(4)), Err(ConsentDenied::Withdrawn(Epoch(2))));
     assert!(ask(&records, &texts, day(2)).is_ok(), "before the withdrawal it was allowed");
 }
@@ -110,10 +107,7 @@ fn a_withdrawal_names_the_epoch_it_raised() {
 #[test]
 fn a_withdrawal_at_the_same_instant_wins_over_the_grant() {
     let texts = texts(&[text(1, 0, TextChange::Editorial)]);
-    let records = recorded(
-        &texts,
-        vec![change(2, ConsentState::Withdrawn, 1, day(1)), change(1, ConsentState::Granted, 1, day(1))],
-    );
+    let records = recorded(&texts, vec![change(2, ConsentState::Withdrawn, 1, day(1)), change(1, ConsentState::Granted, 1, day(1))]);
     assert!(matches!(ask(&records, &texts, day(1)), Err(ConsentDenied::Withdrawn(_))));
 }
 
@@ -132,11 +126,7 @@ fn an_expired_grant_and_a_restricted_profile_allow_nothing() {
 #[test]
 fn an_editorial_change_keeps_old_grants_and_a_material_one_ends_them_from_its_date() {
     let renewal = TextChange::Material { requires_renewal_from: day(20) };
-    let texts = texts(&[
-        text(1, 0, TextChange::Editorial),
-        text(2, 5, TextChange::Editorial),
-        text(3, 10, renewal),
-    ]);
+    let texts = texts(&[text(1, 0, TextChange::Editorial), text(2, 5, TextChange::Editorial), text(3, 10, renewal)]);
     let mut records = recorded(&texts, vec![change(1, ConsentState::Granted, 1, day(1))]);
     assert!(ask(&records, &texts, day(6)).is_ok());
     assert!(ask(&records, &texts, day(19)).is_ok());
@@ -219,8 +209,7 @@ fn a68_a_proof_verifies_and_with_any_one_byte_changed_it_does_not() {
     let texts = texts(&[text(1, 0, TextChange::Editorial)]);
     let records = recorded(&texts, vec![change(1, ConsentState::Granted, 1, day(1))]);
     let signing = SigningKey::from_bytes(&[5; 32]);
-    let subject =
-        ProofSubject { record: &records[0], wording: &wording(1), key_id: "consent-1", exported_at: day(30) };
+    let subject = ProofSubject { record: &records[0], wording: &wording(1), key_id: "consent-1", exported_at: day(30) };
     let proof = export_proof(subject, &signing).unwrap();
     let public = signing.verifying_key();
     assert!(verify_proof(proof.json.as_bytes(), &public));

@@ -103,9 +103,7 @@ impl LegalTexts {
 
     /// The version that a surface should show at `at` in `locale`: the newest one valid then.
     pub fn current(&self, id: &LegalTextId, locale: &str, at: DateTime<Utc>) -> Option<&LegalText> {
-        self.of(id)
-            .filter(|text| text.version.locale == locale && text.is_valid(at))
-            .max_by_key(|text| text.version.version)
+        self.of(id).filter(|text| text.version.locale == locale && text.is_valid(at)).max_by_key(|text| text.version.version)
     }
 
     /// Where a version stands at `at`.

@@ -57,10 +57,7 @@ impl Kind {
             | (Self::Text, Self::Text)
             | (Self::Instant, Self::Instant)
             | (Self::Span, Self::Span) => true,
-            (
-                Self::Bool | Self::Int | Self::Text | Self::Instant | Self::Span | Self::List(..) | Self::Record(_),
-                _,
-            ) => false,
+            (Self::Bool | Self::Int | Self::Text | Self::Instant | Self::Span | Self::List(..) | Self::Record(_), _) => false,
         }
     }
 }
@@ -108,13 +105,7 @@ impl Attribute {
 
 const BASKET_LINE: Kind = Kind::Record(&[("sku", Kind::Text), ("category", Kind::Text), ("quantity", Kind::Int)]);
 
-const fn attribute(
-    path: &'static str,
-    kind: Kind,
-    class: AttributeClass,
-    de: &'static str,
-    en: &'static str,
-) -> Attribute {
+const fn attribute(path: &'static str, kind: Kind, class: AttributeClass, de: &'static str, en: &'static str) -> Attribute {
     Attribute { path, kind, class, de, en }
 }
 
@@ -136,7 +127,13 @@ pub static ATTRIBUTES: [Attribute; 23] = [
     attribute("profile.is_new", Kind::Bool, AttributeClass::Segment, "neu im Programm", "new to the programme"),
     attribute("profile.visits_90d", Kind::Int, AttributeClass::Pseudonymous, "die Besuche in 90 Tagen", "the visits in 90 days"),
     attribute("profile.last_visit_at", Kind::Instant, AttributeClass::Pseudonymous, "der letzte Besuch", "the last visit"),
-    attribute("profile.categories", Kind::List(&Kind::Text, 200), AttributeClass::Pseudonymous, "die gekauften Kategorien", "the categories bought"),
+    attribute(
+        "profile.categories",
+        Kind::List(&Kind::Text, 200),
+        AttributeClass::Pseudonymous,
+        "die gekauften Kategorien",
+        "the categories bought",
+    ),
     attribute("profile.wishes", Kind::List(&Kind::Text, 200), AttributeClass::Pseudonymous, "die Merkliste", "the wish list"),
     attribute("profile.age_years", Kind::Int, AttributeClass::Personal, "das Alter", "the age"),
     attribute("profile.postcode", Kind::Text, AttributeClass::Personal, "die Postleitzahl", "the postcode"),

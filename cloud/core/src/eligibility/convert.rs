@@ -140,9 +140,7 @@ impl Converter {
             }
             (operators::LOGICAL_AND, (Some(one), Some(other), None, _)) => connect(one, other, "&&", Node::And),
             (operators::LOGICAL_OR, (Some(one), Some(other), None, _)) => connect(one, other, "||", Node::Or),
-            (operators::CONDITIONAL, (Some(condition), Some(then), Some(otherwise), None)) => {
-                conditional(condition, then, otherwise)
-            }
+            (operators::CONDITIONAL, (Some(condition), Some(then), Some(otherwise), None)) => conditional(condition, then, otherwise),
             (operators::IN, (Some(item), Some(list), None, _)) => member(item, list),
             (operators::ADD, (Some(one), Some(other), None, _)) => arithmetic(Arithmetic::Add, one, other),
             (operators::SUBSTRACT, (Some(one), Some(other), None, _)) => arithmetic(Arithmetic::Subtract, one, other),
@@ -206,12 +204,7 @@ fn yes_or_no(node: Node) -> Typed {
     Typed { node, kind: Kind::Bool }
 }
 
-fn connect(
-    one: Typed,
-    other: Typed,
-    symbol: &str,
-    node: impl FnOnce(Box<Node>, Box<Node>) -> Node,
-) -> Result<Typed, PublishError> {
+fn connect(one: Typed, other: Typed, symbol: &str, node: impl FnOnce(Box<Node>, Box<Node>) -> Node) -> Result<Typed, PublishError> {
     expect(&one, Kind::Bool, symbol)?;
     expect(&other, Kind::Bool, symbol)?;
     Ok(yes_or_no(node(Box::new(one.node), Box::new(other.node))))
@@ -283,10 +276,7 @@ fn select_field(operand: Typed, field: &str, path: &str) -> Result<Typed, Publis
     let Kind::Record(fields) = operand.kind else {
         return Err(mismatch(path, "a record", operand.kind));
     };
-    let (name, kind) = fields
-        .iter()
-        .find(|(name, _)| *name == field)
-        .ok_or_else(|| refused(path, PublishReason::UnknownAttribute))?;
+    let (name, kind) = fields.iter().find(|(name, _)| *name == field).ok_or_else(|| refused(path, PublishReason::UnknownAttribute))?;
     Ok(Typed { node: Node::Field(Box::new(operand.node), name), kind: *kind })
 }
 

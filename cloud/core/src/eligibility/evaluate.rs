@@ -131,9 +131,7 @@ impl<'f> Evaluator<'f> {
         match self.value(node, scope).as_deref() {
             Some(Value::Bool(value)) => Truth::of(*value),
             None => Truth::Unknown,
-            Some(
-                Value::Int(_) | Value::Text(_) | Value::Instant(_) | Value::Span(_) | Value::List(_) | Value::Record(_),
-            ) => {
+            Some(Value::Int(_) | Value::Text(_) | Value::Instant(_) | Value::Span(_) | Value::List(_) | Value::Record(_)) => {
                 self.fault::<()>(Fault::Type);
                 Truth::Unknown
             }
@@ -183,12 +181,9 @@ impl<'f> Evaluator<'f> {
                 let (item, list) = (self.value(item, scope)?, self.value(list, scope)?);
                 match list.as_ref() {
                     Value::List(items) => truth_value(Truth::of(items.contains(item.as_ref()))),
-                    Value::Bool(_)
-                    | Value::Int(_)
-                    | Value::Text(_)
-                    | Value::Instant(_)
-                    | Value::Span(_)
-                    | Value::Record(_) => self.fault(Fault::Type),
+                    Value::Bool(_) | Value::Int(_) | Value::Text(_) | Value::Instant(_) | Value::Span(_) | Value::Record(_) => {
+                        self.fault(Fault::Type)
+                    }
                 }
             }
             Node::Conditional(condition, then, otherwise) => match self.truth(condition, scope) {
@@ -212,12 +207,10 @@ impl<'f> Evaluator<'f> {
                     Err(_) => self.fault(Fault::Overflow),
                 }
             }
-            Node::StartsWith(text, start) => {
-                match (self.value(text, scope)?.as_ref(), self.value(start, scope)?.as_ref()) {
-                    (Value::Text(text), Value::Text(start)) => truth_value(Truth::of(text.starts_with(start.as_str()))),
-                    _ => self.fault(Fault::Type),
-                }
-            }
+            Node::StartsWith(text, start) => match (self.value(text, scope)?.as_ref(), self.value(start, scope)?.as_ref()) {
+                (Value::Text(text), Value::Text(start)) => truth_value(Truth::of(text.starts_with(start.as_str()))),
+                _ => self.fault(Fault::Type),
+            },
             Node::Arithmetic(operation, one, other) => {
                 let (one, other) = (self.value(one, scope)?, self.value(other, scope)?);
                 self.calculate(*operation, &one, &other)
@@ -275,12 +268,8 @@ impl<'f> Evaluator<'f> {
             (Arithmetic::Add, Value::Instant(at), Value::Span(span)) | (Arithmetic::Add, Value::Span(span), Value::Instant(at)) => {
                 at.checked_add_signed(*span).map(Value::Instant)
             }
-            (Arithmetic::Subtract, Value::Instant(at), Value::Span(span)) => {
-                at.checked_sub_signed(*span).map(Value::Instant)
-            }
-            (Arithmetic::Subtract, Value::Instant(one), Value::Instant(other)) => {
-                Some(Value::Span(one.signed_duration_since(*other)))
-            }
+            (Arithmetic::Subtract, Value::Instant(at), Value::Span(span)) => at.checked_sub_signed(*span).map(Value::Instant),
+            (Arithmetic::Subtract, Value::Instant(one), Value::Instant(other)) => Some(Value::Span(one.signed_duration_since(*other))),
             _ => return self.fault(Fault::Type),
         };
         match result {

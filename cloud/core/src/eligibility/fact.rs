@@ -24,9 +24,7 @@ pub enum Value {
 impl Value {
     fn is_of(&self, kind: Kind) -> bool {
         match (self, kind) {
-            (Self::List(items), Kind::List(element, longest)) => {
-                items.len() <= longest && items.iter().all(|item| item.is_of(*element))
-            }
+            (Self::List(items), Kind::List(element, longest)) => items.len() <= longest && items.iter().all(|item| item.is_of(*element)),
             (Self::Record(members), Kind::Record(fields)) => {
                 members.len() == fields.len()
                     && fields.iter().all(|(name, kind)| members.get(*name).is_some_and(|member| member.is_of(*kind)))
@@ -36,10 +34,7 @@ impl Value {
             | (Self::Text(_), Kind::Text)
             | (Self::Instant(_), Kind::Instant)
             | (Self::Span(_), Kind::Span) => true,
-            (
-                Self::Bool(_) | Self::Int(_) | Self::Text(_) | Self::Instant(_) | Self::Span(_) | Self::List(_) | Self::Record(_),
-                _,
-            ) => false,
+            (Self::Bool(_) | Self::Int(_) | Self::Text(_) | Self::Instant(_) | Self::Span(_) | Self::List(_) | Self::Record(_), _) => false,
         }
     }
 }

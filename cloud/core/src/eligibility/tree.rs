@@ -50,7 +50,13 @@ pub(super) enum Node {
     Size(Box<Node>),
     StartsWith(Box<Node>, Box<Node>),
     Arithmetic(Arithmetic, Box<Node>, Box<Node>),
-    Quantified { quantifier: Quantifier, range: Box<Node>, longest: usize, variable: String, predicate: Box<Node> },
+    Quantified {
+        quantifier: Quantifier,
+        range: Box<Node>,
+        longest: usize,
+        variable: String,
+        predicate: Box<Node>,
+    },
 }
 
 impl Node {

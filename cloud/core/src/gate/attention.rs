@@ -168,10 +168,8 @@ pub fn left(person: &PersonState, policy: &AttentionPolicy, now: DateTime<Utc>) 
     let visit = person.open_visit.as_ref().map(|open| open.visit);
     let (now_milli, now_capacity_milli) = match pool(person.context) {
         Pool::Visit => {
-            let spent: i64 = live()
-                .filter(|send| pool(send.context) == Pool::Visit && send.visit == visit)
-                .map(|send| send.channel.cost_milli())
-                .sum();
+            let spent: i64 =
+                live().filter(|send| pool(send.context) == Pool::Visit && send.visit == visit).map(|send| send.channel.cost_milli()).sum();
             (policy.visit_capacity_milli - spent, policy.visit_capacity_milli)
         }
         Pool::OnTheWay => (refilled(live(), Pool::OnTheWay, policy.on_the_way, now), policy.on_the_way.capacity_milli),
@@ -186,9 +184,8 @@ fn refilled<'a>(sends: impl Iterator<Item = &'a SendRecord>, wanted: Pool, bucke
     let capacity = i128::from(bucket.capacity_milli) * period_ms;
     let mut spends: Vec<&SendRecord> = sends.filter(|send| pool(send.context) == wanted && send.at <= now).collect();
     spends.sort_by_key(|send| send.at);
-    let refill = |level: i128, from: DateTime<Utc>, to: DateTime<Utc>| {
-        (level + i128::from((to - from).num_milliseconds()) * MILLI).min(capacity)
-    };
+    let refill =
+        |level: i128, from: DateTime<Utc>, to: DateTime<Utc>| (level + i128::from((to - from).num_milliseconds()) * MILLI).min(capacity);
     let mut level = capacity;
     let mut last = None;
     for send in spends {
@@ -203,9 +200,7 @@ fn refilled<'a>(sends: impl Iterator<Item = &'a SendRecord>, wanted: Pool, bucke
 fn in_gap(candidate: &Candidate, person: &PersonState, policy: &AttentionPolicy, now: DateTime<Utc>) -> bool {
     match (candidate.channel.intrusion(), pool(person.context)) {
         (Intrusion::Interrupting, Pool::Visit) => person.sends.iter().any(|send| {
-            send.channel.intrusion() == Intrusion::Interrupting
-                && send.is_live(now)
-                && (now - send.at).abs() < policy.interrupt_gap
+            send.channel.intrusion() == Intrusion::Interrupting && send.is_live(now) && (now - send.at).abs() < policy.interrupt_gap
         }),
         (Intrusion::Interrupting, Pool::OnTheWay | Pool::AtHome) | (Intrusion::Outbound | Intrusion::Ambient, _) => false,
     }

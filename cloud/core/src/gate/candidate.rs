@@ -37,16 +37,8 @@ pub enum Intrusion {
 }
 
 impl MessageChannel {
-    pub const ALL: [Self; 8] = [
-        Self::PhonePush,
-        Self::Watch,
-        Self::Sms,
-        Self::Email,
-        Self::StaffMention,
-        Self::InAppCard,
-        Self::OwnFeed,
-        Self::SharedScreen,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::PhonePush, Self::Watch, Self::Sms, Self::Email, Self::StaffMention, Self::InAppCard, Self::OwnFeed, Self::SharedScreen];
 
     /// The name in rows and answers.
     pub fn as_str(self) -> &'static str {

@@ -21,7 +21,9 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Window {
     /// The last so many seconds.
-    Rolling { seconds: u32 },
+    Rolling {
+        seconds: u32,
+    },
     CalendarDay,
     /// From Monday.
     CalendarWeek,
@@ -42,8 +44,7 @@ pub struct Cap {
 
 impl Cap {
     fn matches(&self, channel: MessageChannel, tags: &BTreeSet<Tag>) -> bool {
-        (self.channels.is_empty() || self.channels.contains(&channel))
-            && (self.tags.is_empty() || !self.tags.is_disjoint(tags))
+        (self.channels.is_empty() || self.channels.contains(&channel)) && (self.tags.is_empty() || !self.tags.is_disjoint(tags))
     }
 
     /// Sends after this instant count; for calendar windows sends at it count too.

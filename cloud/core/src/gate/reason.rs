@@ -94,9 +94,7 @@ impl Reason {
             Self::NoConsent | Self::ConsentWithdrawn(_) | Self::TextRenewalDue | Self::LeaseExpired => Clause::Consent,
             Self::Holdout(_) => Clause::Holdout,
             Self::PausedByUser | Self::DoNotDisturb | Self::OpenComplaint => Clause::Pause,
-            Self::OutOfStock | Self::StockStale | Self::PriceChanged | Self::OfferExpired | Self::ContextGone => {
-                Clause::StillTrue
-            }
+            Self::OutOfStock | Self::StockStale | Self::PriceChanged | Self::OfferExpired | Self::ContextGone => Clause::StillTrue,
             Self::Irrelevant => Clause::Relevance,
             Self::QuietHours | Self::StaleAfterQuiet | Self::NoTimeZone => Clause::QuietHours,
             Self::Cap(_) => Clause::Caps,

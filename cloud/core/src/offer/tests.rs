@@ -61,6 +61,8 @@ fn findings(change: impl FnOnce(&mut OfferContent)) -> Vec<Finding> {
     lint(&changed, at(1))
 }
 
+type Change = fn(&mut OfferContent);
+
 fn offer() -> Offer {
     Offer::draft(OfferId(Uuid::from_u128(9)), content())
 }
@@ -120,7 +122,7 @@ fn public_surfaces_have_at_most_twelve_words_in_each_language() {
 
 #[test]
 fn each_fault_is_found_and_points_at_its_field() {
-    let table: [(fn(&mut OfferContent), Finding, &str); 11] = [
+    let table: [(Change, Finding, &str); 11] = [
         (|c| c.to = c.from, Finding::EndsBeforeItBegins, "/to"),
         (|c| c.to = at(1), Finding::HasEnded, "/to"),
         (|c| c.price = euro(0), Finding::PriceNotPositive, "/price"),
@@ -157,7 +159,8 @@ fn revisions_rise_with_each_publication_and_an_edit_leaves_the_published_one() {
 fn a_refused_offer_comes_back_as_it_was() {
     let broken = Offer { content: OfferContent { price: euro(-1), was: None, ..content() }, ..offer() };
     let refused = broken.clone().publish(at(1)).unwrap_err();
-    assert_eq!((refused.offer, refused.findings), (broken, vec![Finding::PriceNotPositive]));
+    let expected = PublishRefusal::Findings(vec![Finding::PriceNotPositive]);
+    assert_eq!((refused.offer, refused.refusal), (broken, expected));
 }
 
 #[test]
@@ -165,7 +168,7 @@ fn a_withdrawn_offer_stays_withdrawn() {
     let withdrawn = offer().publish(at(1)).unwrap().withdraw(at(2));
     assert_eq!(withdrawn.state, OfferState::Withdrawn { rev: 1, at: at(2) });
     assert_eq!(withdrawn.clone().withdraw(at(3)), withdrawn);
-    assert!(withdrawn.clone().publish(at(3)).is_err());
+    assert_eq!(withdrawn.clone().publish(at(3)).unwrap_err().refusal, PublishRefusal::Withdrawn);
     assert!(withdrawn.clone().edit(content()).is_err());
     assert_eq!(withdrawn.document(), None);
 }

@@ -59,11 +59,23 @@ impl TasteKey {
 pub enum TasteEvent<'a> {
     /// One basket, each product once.
     Purchase(&'a [(TasteKey, TasteKey)]),
-    Scan { item: TasteKey, category: TasteKey },
-    Tap { item: TasteKey, category: TasteKey },
-    Wish { item: TasteKey },
-    WishTakenBack { item: TasteKey },
-    Dismissal { item: TasteKey },
+    Scan {
+        item: TasteKey,
+        category: TasteKey,
+    },
+    Tap {
+        item: TasteKey,
+        category: TasteKey,
+    },
+    Wish {
+        item: TasteKey,
+    },
+    WishTakenBack {
+        item: TasteKey,
+    },
+    Dismissal {
+        item: TasteKey,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -264,11 +276,7 @@ fn entry(bytes: &[u8]) -> Result<Entry, TasteRefused> {
     if !log2_weight.is_finite() {
         return Err(TasteRefused::Content);
     }
-    Ok(Entry {
-        key: TasteKey(u64::from_be_bytes(array(&bytes[..8])?)),
-        log2_weight,
-        purchases: u32::from_be_bytes(array(&bytes[12..])?),
-    })
+    Ok(Entry { key: TasteKey(u64::from_be_bytes(array(&bytes[..8])?)), log2_weight, purchases: u32::from_be_bytes(array(&bytes[12..])?) })
 }
 
 /// `log2(2^(t/60 d))`. A float holds a logarithm of decades to a millionth.

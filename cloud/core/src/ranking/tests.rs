@@ -52,14 +52,7 @@ fn popularity() -> Popularity {
 }
 
 fn shown(taste: &Taste, candidates: &[OfferCandidate], draw: u64) -> Slate {
-    slate(SlateInput {
-        taste,
-        candidates,
-        popularity: &popularity(),
-        siblings: &pets(),
-        engagement: &BTreeMap::new(),
-        draw,
-    })
+    slate(SlateInput { taste, candidates, popularity: &popularity(), siblings: &pets(), engagement: &BTreeMap::new(), draw })
 }
 
 fn range() -> Vec<OfferCandidate> {

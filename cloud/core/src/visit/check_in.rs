@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{arrival::CLOCK_TOLERANCE, Visit, VisitState};
+use super::{Visit, VisitState, arrival::CLOCK_TOLERANCE};
 use crate::ids::{StoreId, VisitId};
 
 /// Age at which a door code no longer opens.
@@ -34,9 +34,7 @@ impl OpenVisitSummary {
     pub fn of(visit: &Visit) -> Option<Self> {
         let checked_out = match visit.state {
             VisitState::CheckedOut { .. } => true,
-            VisitState::CheckedIn | VisitState::Active { .. } | VisitState::Idle { .. } | VisitState::CheckingOut { .. } => {
-                false
-            }
+            VisitState::CheckedIn | VisitState::Active { .. } | VisitState::Idle { .. } | VisitState::CheckingOut { .. } => false,
             VisitState::Closed { .. } => return None,
         };
         Some(Self { visit: visit.id, store: visit.store.clone(), checked_out })

@@ -20,10 +20,22 @@ pub const ANNOUNCED_LIFE: TimeDelta = TimeDelta::minutes(30);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VisitFact {
     /// The app came near a store. `location_allowed`: as consent stood when the cloud accepted it.
-    NearStore { store: StoreId, location_allowed: bool },
-    LeftNeighbourhood { store: StoreId },
-    Opened { visit: VisitId, store: StoreId, store_closes_at: Option<DateTime<Utc>> },
-    Signal { visit: VisitId, signal: Signal },
+    NearStore {
+        store: StoreId,
+        location_allowed: bool,
+    },
+    LeftNeighbourhood {
+        store: StoreId,
+    },
+    Opened {
+        visit: VisitId,
+        store: StoreId,
+        store_closes_at: Option<DateTime<Utc>>,
+    },
+    Signal {
+        visit: VisitId,
+        signal: Signal,
+    },
 }
 
 /// One event of one person.
@@ -91,13 +103,8 @@ impl Fold {
             let at = due.max(self.clock);
             self.move_visit(id, None, |visit| visit.fire(timer, at));
         }
-        let expired: Vec<StoreId> = self
-            .state
-            .announced
-            .iter()
-            .filter(|(_, since)| **since + ANNOUNCED_LIFE <= to)
-            .map(|(store, _)| store.clone())
-            .collect();
+        let expired: Vec<StoreId> =
+            self.state.announced.iter().filter(|(_, since)| **since + ANNOUNCED_LIFE <= to).map(|(store, _)| store.clone()).collect();
         for store in expired {
             self.drop_announcement(&store);
         }
@@ -170,12 +177,7 @@ impl Fold {
 
 /// Visits that were closed before and differ now: each gets the next version and a `VisitAmended`.
 pub fn amended(before: &CustomerVisits, after: &CustomerVisits) -> Vec<VisitId> {
-    before
-        .visits
-        .values()
-        .filter(|visit| !visit.is_open() && after.visits.get(&visit.id) != Some(*visit))
-        .map(|visit| visit.id)
-        .collect()
+    before.visits.values().filter(|visit| !visit.is_open() && after.visits.get(&visit.id) != Some(*visit)).map(|visit| visit.id).collect()
 }
 
 /// Where a purchase belongs.

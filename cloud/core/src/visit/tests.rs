@@ -171,11 +171,7 @@ fn a_timed_out_visit_ended_when_the_person_was_last_seen() {
 
 #[test]
 fn a_code_opens_for_a_minute_once_and_at_its_own_door() {
-    let code = |age_s: i64, used: bool, door: &str| DoorCode {
-        store: store(door),
-        issued_at: at(0) - TimeDelta::seconds(age_s),
-        used,
-    };
+    let code = |age_s: i64, used: bool, door: &str| DoorCode { store: store(door), issued_at: at(0) - TimeDelta::seconds(age_s), used };
     let table = [
         (code(0, false, "s1"), Ok(CheckInDecision::Open { handover: None })),
         (code(60, false, "s1"), Ok(CheckInDecision::Open { handover: None })),
@@ -231,21 +227,11 @@ fn edge(n: u8) -> NodeId {
 
 fn event(id: u128, minute: i64, edge_number: u8, fact: VisitFact) -> VisitEvent {
     let physical_ms = u64::try_from(at(minute).timestamp_millis()).unwrap();
-    VisitEvent {
-        id: EventId(Uuid::from_u128(id)),
-        hlc: Hlc { physical_ms, counter: 0 },
-        edge: edge(edge_number),
-        at: at(minute),
-        fact,
-    }
+    VisitEvent { id: EventId(Uuid::from_u128(id)), hlc: Hlc { physical_ms, counter: 0 }, edge: edge(edge_number), at: at(minute), fact }
 }
 
 fn opening(id: u128, minute: i64, visit: u128, store_number: u8) -> VisitEvent {
-    let fact = VisitFact::Opened {
-        visit: visit_id(visit),
-        store: store(&format!("s{store_number}")),
-        store_closes_at: None,
-    };
+    let fact = VisitFact::Opened { visit: visit_id(visit), store: store(&format!("s{store_number}")), store_closes_at: None };
     event(id, minute, store_number, fact)
 }
 
@@ -365,9 +351,7 @@ fn any_events() -> impl Strategy<Value = Vec<VisitEvent>> {
                 let id = n as u128 + 1;
                 let mut event = match what {
                     Err(visit) => opening(id, minute, visit, edge_number),
-                    Ok((visit, signal)) => {
-                        event(id, minute, edge_number, VisitFact::Signal { visit: visit_id(visit), signal })
-                    }
+                    Ok((visit, signal)) => event(id, minute, edge_number, VisitFact::Signal { visit: visit_id(visit), signal }),
                 };
                 event.hlc.counter = counter;
                 event
