@@ -49,9 +49,9 @@ pub(super) async fn run(task: Task) {
         let event = tokio::select! {
             biased;
             order = control.recv() => {
-                match order {
-                    Some(Hang) => say_farewell(&mut event_loop, &client).await,
-                    None => {}
+                // Without an order the last handle was dropped: the socket is cut and the will speaks.
+                if let Some(Hang) = order {
+                    say_farewell(&mut event_loop, &client).await;
                 }
                 break LostReason::HungUp;
             }

@@ -4,6 +4,7 @@
 //! Emits: OTLP requests. On failure: the batch is lost and the SDK says so; nothing waits for a collector.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry_otlp::{ExporterBuildError, Protocol, SpanExporter, WithExportConfig as _};
@@ -49,5 +50,15 @@ impl ExportSpans for OnRuntime {
         let exporter = Arc::clone(&self.exporter);
         let sent = self.runtime.spawn(async move { exporter.export(batch).await });
         sent.await.unwrap_or_else(|error| Err(OTelSdkError::InternalFailure(error.to_string())))
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        // Called once, before the first export.
+        let exporter = Arc::get_mut(&mut self.exporter).expect("no export holds a clone yet");
+        exporter.set_resource(resource);
     }
 }
