@@ -66,18 +66,60 @@ fn as_018_hello_is_answered_by_the_first_matching_row() {
     let rows: [(&str, Change, Option<WelcomeCode>); 15] = [
         ("2: enrolment removed", |_, row| row.enrolled = false, None),
         ("3: unknown schema", |request, _| request.hello.schemas.push("aisle.future.v1".to_owned()), Some(Unsupported)),
-        ("3 before 4", |request, row| { request.hello.schemas.push("x".to_owned()); row.active = false; }, Some(Unsupported)),
+        (
+            "3 before 4",
+            |request, row| {
+                request.hello.schemas.push("x".to_owned());
+                row.active = false;
+            },
+            Some(Unsupported),
+        ),
         ("4: not active", |_, row| row.active = false, Some(Replaced)),
         ("5: never seen", |_, row| row.seen = None, Some(Ok)),
         ("6: same session and epoch", |request, _| request.session = session(10), Some(Ok)),
-        ("6: even with an older mark", |request, _| { request.session = session(10); request.hello.mark = Mark::ZERO; }, Some(Ok)),
+        (
+            "6: even with an older mark",
+            |request, _| {
+                request.session = session(10);
+                request.hello.mark = Mark::ZERO;
+            },
+            Some(Ok),
+        ),
         ("7: next session", |_, _| {}, Some(Ok)),
-        ("7: successor epoch", |request, _| { request.epoch = epoch(5); request.hello.lineage.push(epoch(3)); }, Some(Ok)),
-        ("8: re-claimed", |request, row| { request.epoch = epoch(9); row.reclaim = true; }, Some(DiskBehind)),
+        (
+            "7: successor epoch",
+            |request, _| {
+                request.epoch = epoch(5);
+                request.hello.lineage.push(epoch(3));
+            },
+            Some(Ok),
+        ),
+        (
+            "8: re-claimed",
+            |request, row| {
+                request.epoch = epoch(9);
+                row.reclaim = true;
+            },
+            Some(DiskBehind),
+        ),
         ("9: foreign epoch", |request, _| request.epoch = epoch(9), Some(Superseded)),
         ("9: older epoch", |request, _| request.epoch = epoch(2), Some(Superseded)),
-        ("10: mark behind, heard lately", |request, row| { request.hello.mark = Mark::new(99); row.last_message_at = Some(at(-10)); }, Some(CloneSuspected)),
-        ("10: session behind, heard lately", |request, row| { request.session = session(9); row.last_message_at = Some(at(-10)); }, Some(CloneSuspected)),
+        (
+            "10: mark behind, heard lately",
+            |request, row| {
+                request.hello.mark = Mark::new(99);
+                row.last_message_at = Some(at(-10));
+            },
+            Some(CloneSuspected),
+        ),
+        (
+            "10: session behind, heard lately",
+            |request, row| {
+                request.session = session(9);
+                row.last_message_at = Some(at(-10));
+            },
+            Some(CloneSuspected),
+        ),
         ("11: mark behind, long silent", |request, _| request.hello.mark = Mark::new(99), Some(DiskBehind)),
     ];
     for (name, change, expected) in rows {

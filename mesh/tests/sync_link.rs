@@ -45,7 +45,9 @@ impl Node {
         assert_eq!(self.give(NodeLinkInput::SessionBegun { step, session }), [NodeLinkOutput::Dial { session }]);
         assert_eq!(self.give(NodeLinkInput::Connected), [NodeLinkOutput::Subscribe]);
         let out = self.give(NodeLinkInput::SubAcked { ok: true });
-        let [NodeLinkOutput::Presence { status: NodeStatus::Online, .. }, NodeLinkOutput::ReadLog { step }] = out[..] else { panic!("{out:?}") };
+        let [NodeLinkOutput::Presence { status: NodeStatus::Online, .. }, NodeLinkOutput::ReadLog { step }] = out[..] else {
+            panic!("{out:?}")
+        };
         self.hello(step)
     }
     fn hello(&mut self, step: u64) -> Nonce {
@@ -256,6 +258,9 @@ fn as_073_a_new_down_epoch_is_adopted_before_the_streams_open() {
 fn as_080_an_orderly_stop_says_offline_and_hangs_up() {
     let mut node = Node::open();
     let out = node.give(NodeLinkInput::Stop);
-    assert!(matches!(out[..], [NodeLinkOutput::CloseStreams, NodeLinkOutput::Presence { status: NodeStatus::Offline, .. }, NodeLinkOutput::Hang]));
+    assert!(matches!(
+        out[..],
+        [NodeLinkOutput::CloseStreams, NodeLinkOutput::Presence { status: NodeStatus::Offline, .. }, NodeLinkOutput::Hang]
+    ));
     assert!(node.link.is_stopped() && node.link.deadline().is_none());
 }

@@ -171,7 +171,15 @@ impl World {
     fn run(&mut self) {
         loop {
             self.steps += 1;
-            assert!(self.steps < STEPS_MAX, "seed {}: does not come to rest: {} at {:?} {:?} {:?}", self.seed, self.report(), self.now, self.node, self.owner);
+            assert!(
+                self.steps < STEPS_MAX,
+                "seed {}: does not come to rest: {} at {:?} {:?} {:?}",
+                self.seed,
+                self.report(),
+                self.now,
+                self.node,
+                self.owner
+            );
             let ticks = [self.node.deadline(), self.owner.deadline()];
             let due = self.plan.peek().map(|planned| planned.at);
             let next = ticks.into_iter().chain([due]).flatten().min().expect("an open link has a heartbeat");
@@ -522,9 +530,7 @@ impl World {
             OwnerOutput::DropLoaded { ticket } => {
                 self.owner_payloads.remove(&ticket);
             }
-            OwnerOutput::CommitAcked { stream, acked } => {
-                if now_or_never(self.cloud.commit_acked(&self.id, stream, acked)).is_err() {}
-            }
+            OwnerOutput::CommitAcked { stream, acked } => if now_or_never(self.cloud.commit_acked(&self.id, stream, acked)).is_err() {},
             OwnerOutput::Apply { ticket, batch } => self.after(0, 20, Happening::ApplyAtOwner { life, ticket, batch }),
             OwnerOutput::Presence { session, status } => {
                 now_or_never(self.cloud.presence(&self.id, session, status, self.wall())).expect("no fault is set");
@@ -567,7 +573,11 @@ impl World {
                 }
             }
             for (stream, id) in newest {
-                assert!(received.documents.iter().any(|((of, _), found)| *of == stream && *found == id), "seed {}: stale {stream}", self.seed);
+                assert!(
+                    received.documents.iter().any(|((of, _), found)| *of == stream && *found == id),
+                    "seed {}: stale {stream}",
+                    self.seed
+                );
             }
         }
     }

@@ -9,7 +9,12 @@ use aisle_mesh::sync::{
     sender::*,
     turn::{Alarm, Counted, Moment, Turn},
 };
-use aisle_schemas::{event::{Event, EventType, Source}, ids::{EventId, NodeId}, limits::*, sync::*};
+use aisle_schemas::{
+    event::{Event, EventType, Source},
+    ids::{EventId, NodeId},
+    limits::*,
+    sync::*,
+};
 use bytes::Bytes;
 use rand::{SeedableRng, rngs::SmallRng};
 
@@ -213,7 +218,8 @@ impl Down {
     fn incoming(&mut self, stream: Stream, after: u64, to: u64) -> Box<Incoming> {
         self.arrivals += 1;
         let node = NodeId::parse("acme.s042.n1").unwrap();
-        let event = Event::bare(EventId::new(1, [0; 10]), Source::Node(node), EventType::literal("aisle.test.event.v1"), Default::default());
+        let event =
+            Event::bare(EventId::new(1, [0; 10]), Source::Node(node), EventType::literal("aisle.test.event.v1"), Default::default());
         let records = (after + 1..=to).map(|seq| ReceivedRecord { seq: Seq::new(seq), event: event.clone(), raw: Bytes::new() }).collect();
         let header = BatchHeader { after: Seq::new(after), to: Seq::new(to), mark: Mark::new(1), base: Seq::ZERO, left: Count::ZERO };
         Box::new(Incoming { arrival: Arrival(self.arrivals), stream, session: SESSION, epoch: EPOCH, header, records })
@@ -224,7 +230,9 @@ impl Down {
     }
 }
 fn applies(out: &[ReceiverOutput]) -> Vec<(u64, &ReceivedBatch)> {
-    out.iter().filter_map(|output| if let ReceiverOutput::Apply { ticket, batch } = output { Some((*ticket, batch.as_ref())) } else { None }).collect()
+    out.iter()
+        .filter_map(|output| if let ReceiverOutput::Apply { ticket, batch } = output { Some((*ticket, batch.as_ref())) } else { None })
+        .collect()
 }
 fn nacks(out: &[ReceiverOutput]) -> Vec<PerStream<Nack>> {
     out.iter().filter_map(|output| if let ReceiverOutput::Ack { nack } = output { Some(*nack) } else { None }).collect()

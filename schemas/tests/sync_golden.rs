@@ -3,7 +3,10 @@
 use aisle_schemas::{
     event::Event,
     ids::EventId,
-    sync::{Ack, AckCode, Batch, BatchEncoder, BatchHeader, Body, Hello, Message, Nack, NodeStatus, Presence, Seq, State, Stream, Welcome, WelcomeCode},
+    sync::{
+        Ack, AckCode, Batch, BatchEncoder, BatchHeader, Body, Hello, Message, Nack, NodeStatus, Presence, Seq, State, Stream, Welcome,
+        WelcomeCode,
+    },
 };
 use serde_json::Value;
 

@@ -142,8 +142,9 @@ pub fn parse_from_cloud(own: &NodeId, topic: &str, payload: &Bytes) -> Result<Fr
         }
         Topic::SyncWelcome { part, node } => {
             mine(part, &node)?;
-            from::<Welcome>(payload, &source)?
-                .and_then(|message| Some(FromCloud::Welcome { session: message.session?, term: message.term?, body: Box::new(message.body) }))
+            from::<Welcome>(payload, &source)?.and_then(|message| {
+                Some(FromCloud::Welcome { session: message.session?, term: message.term?, body: Box::new(message.body) })
+            })
         }
         Topic::SyncAckDown { part, node } => {
             mine(part, &node)?;

@@ -69,6 +69,7 @@ pub struct NodeWrite {
 }
 
 /// The answer to a HELLO.
+#[expect(clippy::large_enum_variant, reason = "one per HELLO, never stored in bulk")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// No answer; alarm `bad_identity`.
@@ -167,9 +168,9 @@ pub fn welcome(nonce: Nonce, outcome: &HelloOutcome, credit: Credit) -> Option<W
         Decision::Accept { write: _, down_epoch: _ } => (WelcomeCode::Ok, None, Some(credit)),
     };
     let up = Stream::UP.into_iter();
-    let cursors = outcome.seen.map_or_else(PerStream::default, |seen| {
-        up.map(|stream| (stream, seen.cursors.get(stream).copied().unwrap_or_default())).collect()
-    });
+    let cursors = outcome
+        .seen
+        .map_or_else(PerStream::default, |seen| up.map(|stream| (stream, seen.cursors.get(stream).copied().unwrap_or_default())).collect());
     Some(Welcome {
         nonce,
         code,

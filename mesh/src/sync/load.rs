@@ -31,7 +31,12 @@ pub struct LoadContext {
 }
 
 /// Loads what `request` asks for. The payload is empty where nothing was found.
-pub async fn load<L: SendLog + ?Sized>(log: &L, context: &LoadContext, request: &LoadRequest, stamp: Stamp) -> Result<(Loaded, Bytes), LogError> {
+pub async fn load<L: SendLog + ?Sized>(
+    log: &L,
+    context: &LoadContext,
+    request: &LoadRequest,
+    stamp: Stamp,
+) -> Result<(Loaded, Bytes), LogError> {
     let LoadRequest { ticket, epoch, stream, base, after, max_records, max_bytes, reserved, corrupt } = *request;
     let room = max_bytes.saturating_sub(HEADER_BYTES_MAX);
     let found = log.read(&context.node, stream, after, max_records.min(BATCH_RECORDS_MAX), room).await?;

@@ -230,7 +230,12 @@ pub enum ApplyError {
     Transient(#[source] StorageSource),
     /// Record `index` of the batch fails for good; `poison_run` stands in the cursor row.
     #[error("record {index} of the batch cannot be applied")]
-    Poison { index: usize, poison_run: u32, #[source] source: StorageSource },
+    Poison {
+        index: usize,
+        poison_run: u32,
+        #[source]
+        source: StorageSource,
+    },
     /// The caller's term, the batch's epoch or its session is not the current one.
     #[error("fenced by a newer term, epoch or session")]
     Fenced,

@@ -4,20 +4,20 @@
 //! the drivers that run them over a link. Numbers come from the sender's durable log, acknowledgements from the receiver's own commit;
 //! whatever the link loses is sent again. Machines do no IO and draw no time or randomness of their own.
 
+mod board;
+pub mod codec;
+pub mod fleet_rules;
 pub mod hello;
+pub mod load;
 pub mod log;
-pub mod receiver;
-pub mod sender;
-pub mod turn;
+pub mod node_driver;
 pub mod node_link;
 pub mod node_peer;
-pub mod fleet_rules;
+pub mod owner_driver;
 pub mod owner_peer;
-pub mod codec;
-pub mod load;
-mod board;
-pub mod node_driver;
+mod owner_task;
+pub mod receiver;
+pub mod sender;
 mod signals;
 pub mod transport;
-pub mod owner_driver;
-mod owner_task;
+pub mod turn;

@@ -397,7 +397,8 @@ impl<T: Transport, L: NodeLog> Driver<T, L> {
             }
             .boxed(),
             NodeOutput::ReadLog { step } => async move {
-                let view = async { Ok::<_, super::log::LogError>(LogView { send: log.state(&node).await?, down: log.down_state().await? }) };
+                let view =
+                    async { Ok::<_, super::log::LogError>(LogView { send: log.state(&node).await?, down: log.down_state().await? }) };
                 match view.await {
                     Ok(view) => link(NodeLinkInput::LogRead { step, view: Box::new(view) }),
                     Err(error) => failed(step, &error),

@@ -6,14 +6,16 @@
 
 use std::time::Duration;
 
-use aisle_schemas::{
-    limits::{BACKOFF_MAX, BACKOFF_MIN, BACKOFF_RESET, CLONE_QUIET, CLOUD_SILENCE, HEARTBEAT, HELLO_REPEAT, HELLO_SPREAD, LATER, TAKEN_OVER_WAIT},
-    sync::{Credit, DownState, Epoch, Mark, NodeStatus, Nonce, PerStream, Seq, Session, Term, Welcome, WelcomeCode},
-};
 use super::{
     hello::is_behind,
     log::{EpochReason, EpochRequest, SendState},
     turn::{Alarm, Counted, Moment, Turn, earliest},
+};
+use aisle_schemas::{
+    limits::{
+        BACKOFF_MAX, BACKOFF_MIN, BACKOFF_RESET, CLONE_QUIET, CLOUD_SILENCE, HEARTBEAT, HELLO_REPEAT, HELLO_SPREAD, LATER, TAKEN_OVER_WAIT,
+    },
+    sync::{Credit, DownState, Epoch, Mark, NodeStatus, Nonce, PerStream, Seq, Session, Term, Welcome, WelcomeCode},
 };
 
 /// Both logs as a HELLO describes them.
@@ -27,21 +29,43 @@ pub struct LogView {
 #[derive(Debug, Clone)]
 pub enum NodeLinkInput {
     Tick,
-    SessionBegun { step: u64, session: Session },
+    SessionBegun {
+        step: u64,
+        session: Session,
+    },
     Connected,
-    SubAcked { ok: bool },
-    Lost { taken_over: bool },
+    SubAcked {
+        ok: bool,
+    },
+    Lost {
+        taken_over: bool,
+    },
     /// A publish was refused with 0x80 or above.
     PublishRefused,
-    LogRead { step: u64, view: Box<LogView> },
-    Adopted { step: u64, down: DownState },
-    EpochBegun { step: u64 },
+    LogRead {
+        step: u64,
+        view: Box<LogView>,
+    },
+    Adopted {
+        step: u64,
+        down: DownState,
+    },
+    EpochBegun {
+        step: u64,
+    },
     /// The log could not do what the step asked.
-    StepFailed { step: u64 },
+    StepFailed {
+        step: u64,
+    },
     /// A WELCOME of this session.
-    Welcome { term: Term, welcome: Box<Welcome> },
+    Welcome {
+        term: Term,
+        welcome: Box<Welcome>,
+    },
     /// A term was seen elsewhere than in WELCOME; a message of the cloud arrived.
-    Heard { term: Term },
+    Heard {
+        term: Term,
+    },
     AckHello,
     Stalled,
     /// An ACK left, which is as good as a heartbeat.
@@ -71,20 +95,37 @@ pub enum NodeLinkOutput {
 
 #[derive(Debug)]
 enum State {
-    Down { dial_at: Moment },
+    Down {
+        dial_at: Moment,
+    },
     /// The next session is being committed.
     Starting,
     Dialling,
     Joining,
     /// The log is being read for a HELLO.
-    Reading { repeats: usize },
-    Greeting { nonce: Nonce, repeats: usize, due: Moment, view: Box<LogView> },
-    Waiting { due: Moment },
+    Reading {
+        repeats: usize,
+    },
+    Greeting {
+        nonce: Nonce,
+        repeats: usize,
+        due: Moment,
+        view: Box<LogView>,
+    },
+    Waiting {
+        due: Moment,
+    },
     /// The cloud's log is being adopted.
-    Adopting { view: Box<LogView>, cursors: PerStream<Seq>, credit: Credit },
+    Adopting {
+        view: Box<LogView>,
+        cursors: PerStream<Seq>,
+        credit: Credit,
+    },
     /// A new epoch is being begun.
     Renewing,
-    Open { since: Moment },
+    Open {
+        since: Moment,
+    },
     Halted,
     Stopped,
 }
@@ -202,7 +243,8 @@ impl NodeLink {
             Input::AckSent => self.heartbeat_at = turn.now.plus(HEARTBEAT),
             Input::Reclaimed if self.is_halted() => self.state = State::Down { dial_at: turn.now },
             Input::Stop => {
-                let connected = !matches!(self.state, State::Down { .. } | State::Starting | State::Dialling | State::Halted | State::Stopped);
+                let connected =
+                    !matches!(self.state, State::Down { .. } | State::Starting | State::Dialling | State::Halted | State::Stopped);
                 if let Some(session) = self.session.filter(|_| connected) {
                     out.extend([Output::CloseStreams, Output::Presence { session, status: NodeStatus::Offline }]);
                 }
@@ -232,7 +274,11 @@ impl NodeLink {
                 out.push(NodeLinkOutput::BeginSession { step: self.step, random: turn.rng.next_u32() });
             }
             State::Greeting { repeats, due, .. } if *due <= now => {
-                if *repeats < HELLO_REPEAT.len() { self.read(repeats + 1, out) } else { self.hang(turn, None, out) }
+                if *repeats < HELLO_REPEAT.len() {
+                    self.read(repeats + 1, out)
+                } else {
+                    self.hang(turn, None, out)
+                }
             }
             State::Waiting { due } if *due <= now => self.read(0, out),
             State::Open { .. } if now.since(self.heard_at) >= CLOUD_SILENCE => self.lose_step(turn, out),

@@ -7,7 +7,9 @@ use std::collections::VecDeque;
 
 use aisle_schemas::{
     limits::{PARTITION_QUEUE, WINDOW_NODE},
-    sync::{Ack, AckCode, Count, Direction, Epoch, Hello, Nack, NodeStatus, PerStream, Presence, Seq, Session, Stream, Term, UpState, Welcome},
+    sync::{
+        Ack, AckCode, Count, Direction, Epoch, Hello, Nack, NodeStatus, PerStream, Presence, Seq, Session, Stream, Term, UpState, Welcome,
+    },
 };
 
 use super::{
@@ -22,12 +24,28 @@ use crate::link::PubReason;
 /// A message of the cloud, parsed.
 #[derive(Debug, Clone)]
 pub enum FromCloud {
-    Welcome { session: Session, term: Term, body: Box<Welcome> },
-    Ack { session: Session, term: Term, epoch: Epoch, body: Box<Ack> },
-    Batch { term: Term, incoming: Box<Incoming> },
-    State { term: Term },
+    Welcome {
+        session: Session,
+        term: Term,
+        body: Box<Welcome>,
+    },
+    Ack {
+        session: Session,
+        term: Term,
+        epoch: Epoch,
+        body: Box<Ack>,
+    },
+    Batch {
+        term: Term,
+        incoming: Box<Incoming>,
+    },
+    State {
+        term: Term,
+    },
     /// A payload that does not parse; `stream` where its topic names one.
-    Unreadable { stream: Option<Stream> },
+    Unreadable {
+        stream: Option<Stream>,
+    },
 }
 
 /// Input of the machine.
@@ -35,14 +53,28 @@ pub enum FromCloud {
 pub enum NodeInput {
     Link(NodeLinkInput),
     /// CONNACK, with the broker's Receive Maximum and Maximum Packet Size.
-    Connected { receive_max: u16, packet_max: u32 },
+    Connected {
+        receive_max: u16,
+        packet_max: u32,
+    },
     PubAck(PubReason),
-    Message { arrival: Arrival, message: FromCloud },
+    Message {
+        arrival: Arrival,
+        message: FromCloud,
+    },
     Logged(Logged),
     Loaded(Loaded),
-    LoadFailed { ticket: u64 },
-    Applied { ticket: u64, applied: Applied },
-    ApplyFailed { ticket: u64, failure: ApplyFailure },
+    LoadFailed {
+        ticket: u64,
+    },
+    Applied {
+        ticket: u64,
+        applied: Applied,
+    },
+    ApplyFailed {
+        ticket: u64,
+        failure: ApplyFailure,
+    },
     Unhold(Stream),
     Tick,
 }
@@ -50,30 +82,67 @@ pub enum NodeInput {
 /// A message of the node, to be stamped and published.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FromNode {
-    Presence { session: Session, body: Presence },
-    Hello { session: Session, epoch: Epoch, body: Box<Hello> },
-    Ack { session: Session, epoch: Epoch, body: Box<Ack> },
+    Presence {
+        session: Session,
+        body: Presence,
+    },
+    Hello {
+        session: Session,
+        epoch: Epoch,
+        body: Box<Hello>,
+    },
+    Ack {
+        session: Session,
+        epoch: Epoch,
+        body: Box<Ack>,
+    },
     /// What that ticket loaded.
-    Batch { ticket: u64 },
+    Batch {
+        ticket: u64,
+    },
 }
 
 /// Output of the machine.
 #[derive(Debug, Clone)]
 pub enum NodeOutput {
-    BeginSession { step: u64, random: u32 },
+    BeginSession {
+        step: u64,
+        random: u32,
+    },
     /// Connect with a will of this session.
-    Dial { session: Session },
+    Dial {
+        session: Session,
+    },
     Subscribe,
     Hang,
-    ReadLog { step: u64 },
-    AdoptDown { step: u64, epoch: Epoch },
-    BeginEpoch { step: u64, request: EpochRequest },
+    ReadLog {
+        step: u64,
+    },
+    AdoptDown {
+        step: u64,
+        epoch: Epoch,
+    },
+    BeginEpoch {
+        step: u64,
+        request: EpochRequest,
+    },
     Publish(FromNode),
     /// Load under this session.
-    Load { session: Session, request: LoadRequest },
-    DropLoaded { ticket: u64 },
-    CommitAcked { stream: Stream, acked: Seq },
-    Apply { ticket: u64, batch: Box<ReceivedBatch> },
+    Load {
+        session: Session,
+        request: LoadRequest,
+    },
+    DropLoaded {
+        ticket: u64,
+    },
+    CommitAcked {
+        stream: Stream,
+        acked: Seq,
+    },
+    Apply {
+        ticket: u64,
+        batch: Box<ReceivedBatch>,
+    },
     Release(Arrival),
     Alarm(Alarm),
     Count(Counted),
@@ -141,35 +210,35 @@ impl NodePeer {
 
     pub fn handle(&mut self, turn: &mut Turn<'_>, input: NodeInput, out: &mut Vec<NodeOutput>) {
         match input {
-            NodeInput::Link(input) => self.to_link(turn, input, out),
+            NodeInput::Link(input) => self.tell_link(turn, input, out),
             NodeInput::Connected { receive_max, packet_max } => {
                 self.window = u32::from(WINDOW_NODE.min(receive_max / 2)).max(1);
                 self.batch_bytes = Sender::batch_bytes(packet_max);
                 self.in_flight = 0;
-                self.to_link(turn, NodeLinkInput::Connected, out);
+                self.tell_link(turn, NodeLinkInput::Connected, out);
             }
             NodeInput::PubAck(reason) => {
                 self.in_flight = self.in_flight.saturating_sub(1);
                 match reason {
-                    PubReason::Accepted => self.to_sender(turn, SenderInput::Tick, out),
-                    PubReason::NoSubscriber => self.to_sender(turn, SenderInput::NoSubscriber, out),
-                    PubReason::Refused(_) => self.to_link(turn, NodeLinkInput::PublishRefused, out),
+                    PubReason::Accepted => self.tell_sender(turn, SenderInput::Tick, out),
+                    PubReason::NoSubscriber => self.tell_sender(turn, SenderInput::NoSubscriber, out),
+                    PubReason::Refused(_) => self.tell_link(turn, NodeLinkInput::PublishRefused, out),
                 }
                 if let Some(nack) = self.ack_wanted.take() {
                     self.ack(turn, nack, out);
                 }
             }
             NodeInput::Message { arrival, message } => self.message(turn, arrival, message, out),
-            NodeInput::Logged(logged) => self.to_sender(turn, SenderInput::Logged(logged), out),
-            NodeInput::Loaded(loaded) => self.to_sender(turn, SenderInput::Loaded(loaded), out),
-            NodeInput::LoadFailed { ticket } => self.to_sender(turn, SenderInput::LoadFailed { ticket }, out),
-            NodeInput::Applied { ticket, applied } => self.to_receiver(turn, ReceiverInput::Applied { ticket, applied }, out),
-            NodeInput::ApplyFailed { ticket, failure } => self.to_receiver(turn, ReceiverInput::Failed { ticket, failure }, out),
-            NodeInput::Unhold(stream) => self.to_receiver(turn, ReceiverInput::Unhold(stream), out),
+            NodeInput::Logged(logged) => self.tell_sender(turn, SenderInput::Logged(logged), out),
+            NodeInput::Loaded(loaded) => self.tell_sender(turn, SenderInput::Loaded(loaded), out),
+            NodeInput::LoadFailed { ticket } => self.tell_sender(turn, SenderInput::LoadFailed { ticket }, out),
+            NodeInput::Applied { ticket, applied } => self.tell_receiver(turn, ReceiverInput::Applied { ticket, applied }, out),
+            NodeInput::ApplyFailed { ticket, failure } => self.tell_receiver(turn, ReceiverInput::Failed { ticket, failure }, out),
+            NodeInput::Unhold(stream) => self.tell_receiver(turn, ReceiverInput::Unhold(stream), out),
             NodeInput::Tick => {
-                self.to_link(turn, NodeLinkInput::Tick, out);
-                self.to_sender(turn, SenderInput::Tick, out);
-                self.to_receiver(turn, ReceiverInput::Tick, out);
+                self.tell_link(turn, NodeLinkInput::Tick, out);
+                self.tell_sender(turn, SenderInput::Tick, out);
+                self.tell_receiver(turn, ReceiverInput::Tick, out);
             }
         }
     }
@@ -180,37 +249,37 @@ impl NodePeer {
         match message {
             FromCloud::State { term } => {
                 out.push(NodeOutput::Release(arrival));
-                self.to_link(turn, NodeLinkInput::Heard { term }, out);
-                self.to_sender(turn, SenderInput::Resume, out);
+                self.tell_link(turn, NodeLinkInput::Heard { term }, out);
+                self.tell_sender(turn, SenderInput::Resume, out);
             }
             FromCloud::Welcome { session, term, body } if of_session(session) && fresh(term) => {
                 out.push(NodeOutput::Release(arrival));
-                self.to_link(turn, NodeLinkInput::Welcome { term, welcome: body }, out);
+                self.tell_link(turn, NodeLinkInput::Welcome { term, welcome: body }, out);
             }
             FromCloud::Ack { session, term, epoch, body } if of_session(session) && fresh(term) => {
                 out.push(NodeOutput::Release(arrival));
-                self.to_link(turn, NodeLinkInput::Heard { term }, out);
+                self.tell_link(turn, NodeLinkInput::Heard { term }, out);
                 let Ack { code, cursors, nack, credit, pending: _ } = *body;
                 match code {
-                    AckCode::Hello => self.to_link(turn, NodeLinkInput::AckHello, out),
+                    AckCode::Hello => self.tell_link(turn, NodeLinkInput::AckHello, out),
                     AckCode::Ok if self.up_epoch == Some(epoch) => {
                         self.last_ack = Some(turn.now);
-                        self.to_sender(turn, SenderInput::Ack { cursors, nack, credit }, out);
+                        self.tell_sender(turn, SenderInput::Ack { cursors, nack, credit }, out);
                     }
                     AckCode::Ok | AckCode::Unknown => out.push(NodeOutput::Count(Counted::Stale)),
                 }
             }
             FromCloud::Batch { term, mut incoming } if of_session(incoming.session) && fresh(term) => {
                 incoming.arrival = arrival;
-                self.to_link(turn, NodeLinkInput::Heard { term }, out);
+                self.tell_link(turn, NodeLinkInput::Heard { term }, out);
                 if self.link.is_adopting() && self.early.len() < PARTITION_QUEUE {
                     self.early.push_back((term, incoming));
                 } else {
-                    self.to_receiver(turn, ReceiverInput::Batch(incoming), out);
+                    self.tell_receiver(turn, ReceiverInput::Batch(incoming), out);
                 }
             }
             FromCloud::Unreadable { stream: Some(stream) } if self.receiver.is_open() => {
-                self.to_receiver(turn, ReceiverInput::Unreadable { arrival, stream }, out);
+                self.tell_receiver(turn, ReceiverInput::Unreadable { arrival, stream }, out);
             }
             FromCloud::Unreadable { stream: _ } => out.extend([NodeOutput::Count(Counted::Bad), NodeOutput::Release(arrival)]),
             FromCloud::Welcome { .. } | FromCloud::Ack { .. } | FromCloud::Batch { .. } => {
@@ -238,10 +307,10 @@ impl NodePeer {
         let pending = Some(Count::new(self.sender.pending()));
         let body = Ack { code: AckCode::Ok, cursors: self.receiver.cursors(), nack, credit: None, pending };
         self.publish(FromNode::Ack { session, epoch, body: Box::new(body) }, out);
-        self.to_link(turn, NodeLinkInput::AckSent, out);
+        self.tell_link(turn, NodeLinkInput::AckSent, out);
     }
 
-    fn to_link(&mut self, turn: &mut Turn<'_>, input: NodeLinkInput, out: &mut Vec<NodeOutput>) {
+    fn tell_link(&mut self, turn: &mut Turn<'_>, input: NodeLinkInput, out: &mut Vec<NodeOutput>) {
         let mut outputs = Vec::new();
         self.link.handle(turn, input, &mut outputs);
         for output in outputs {
@@ -249,7 +318,9 @@ impl NodePeer {
                 NodeLinkOutput::BeginSession { step, random } => out.push(NodeOutput::BeginSession { step, random }),
                 NodeLinkOutput::Dial { session } => out.push(NodeOutput::Dial { session }),
                 NodeLinkOutput::Subscribe => out.push(NodeOutput::Subscribe),
-                NodeLinkOutput::Presence { session, status } => self.publish(FromNode::Presence { session, body: Presence { status } }, out),
+                NodeLinkOutput::Presence { session, status } => {
+                    self.publish(FromNode::Presence { session, body: Presence { status } }, out)
+                }
                 NodeLinkOutput::ReadLog { step } => out.push(NodeOutput::ReadLog { step }),
                 NodeLinkOutput::Hello { session, nonce, view } => {
                     let body = hello(&self.introduction, nonce, &view);
@@ -260,12 +331,12 @@ impl NodePeer {
                 NodeLinkOutput::OpenStreams { session, view, cursors, credit } => {
                     self.up_epoch = Some(view.send.epoch);
                     if let Some(epoch) = view.down.epoch {
-                        self.to_receiver(turn, ReceiverInput::Open { session, epoch, cursors: view.down.cursors }, out);
+                        self.tell_receiver(turn, ReceiverInput::Open { session, epoch, cursors: view.down.cursors }, out);
                     }
                     let state = Box::new(view.send);
-                    self.to_sender(turn, SenderInput::Open { state, cursors, credit, batch_bytes: self.batch_bytes }, out);
+                    self.tell_sender(turn, SenderInput::Open { state, cursors, credit, batch_bytes: self.batch_bytes }, out);
                     for (_, incoming) in std::mem::take(&mut self.early) {
-                        self.to_receiver(turn, ReceiverInput::Batch(incoming), out);
+                        self.tell_receiver(turn, ReceiverInput::Batch(incoming), out);
                     }
                 }
                 NodeLinkOutput::CloseStreams => {
@@ -274,8 +345,8 @@ impl NodePeer {
                     for (_, incoming) in std::mem::take(&mut self.early) {
                         out.push(NodeOutput::Release(incoming.arrival));
                     }
-                    self.to_sender(turn, SenderInput::Close, out);
-                    self.to_receiver(turn, ReceiverInput::Close, out);
+                    self.tell_sender(turn, SenderInput::Close, out);
+                    self.tell_receiver(turn, ReceiverInput::Close, out);
                 }
                 NodeLinkOutput::Heartbeat => {
                     let held = self.receiver.held();
@@ -288,7 +359,7 @@ impl NodePeer {
         }
     }
 
-    fn to_sender(&mut self, turn: &mut Turn<'_>, input: SenderInput, out: &mut Vec<NodeOutput>) {
+    fn tell_sender(&mut self, turn: &mut Turn<'_>, input: SenderInput, out: &mut Vec<NodeOutput>) {
         let mut outputs = Vec::new();
         self.sender.set_slots(self.window.saturating_sub(self.in_flight));
         self.sender.handle(turn, input, &mut outputs);
@@ -302,14 +373,14 @@ impl NodePeer {
                 SenderOutput::Send { ticket } => self.publish(FromNode::Batch { ticket }, out),
                 SenderOutput::Drop { ticket } => out.push(NodeOutput::DropLoaded { ticket }),
                 SenderOutput::CommitAcked { stream, acked } => out.push(NodeOutput::CommitAcked { stream, acked }),
-                SenderOutput::Stalled(_) => self.to_link(turn, NodeLinkInput::Stalled, out),
+                SenderOutput::Stalled(_) => self.tell_link(turn, NodeLinkInput::Stalled, out),
                 SenderOutput::Alarm(alarm) => out.push(NodeOutput::Alarm(alarm)),
                 SenderOutput::Count(counted) => out.push(NodeOutput::Count(counted)),
             }
         }
     }
 
-    fn to_receiver(&mut self, turn: &mut Turn<'_>, input: ReceiverInput, out: &mut Vec<NodeOutput>) {
+    fn tell_receiver(&mut self, turn: &mut Turn<'_>, input: ReceiverInput, out: &mut Vec<NodeOutput>) {
         let mut outputs = Vec::new();
         self.receiver.handle(turn, input, &mut outputs);
         for output in outputs {
@@ -318,7 +389,7 @@ impl NodePeer {
                 ReceiverOutput::Release(arrival) => out.push(NodeOutput::Release(arrival)),
                 ReceiverOutput::Ack { nack } => self.ack(turn, nack, out),
                 // The journal has a newer session than this connection: it must go.
-                ReceiverOutput::Fenced => self.to_link(turn, NodeLinkInput::Lost { taken_over: false }, out),
+                ReceiverOutput::Fenced => self.tell_link(turn, NodeLinkInput::Lost { taken_over: false }, out),
                 ReceiverOutput::Alarm(alarm) => out.push(NodeOutput::Alarm(alarm)),
                 ReceiverOutput::Count(counted) => out.push(NodeOutput::Count(counted)),
             }

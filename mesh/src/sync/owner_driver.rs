@@ -7,7 +7,10 @@
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
-    sync::{Arc, Mutex, PoisonError, atomic::{AtomicUsize, Ordering}},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -138,7 +141,12 @@ pub struct OwnerSync;
 
 impl OwnerSync {
     /// Starts in the running tokio runtime: takes the term, then dials.
-    pub fn spawn<T: Transport, S: OwnerStore>(config: OwnerSyncConfig, transport: T, store: Arc<S>, clock: Arc<dyn Clock>) -> OwnerSyncHandle {
+    pub fn spawn<T: Transport, S: OwnerStore>(
+        config: OwnerSyncConfig,
+        transport: T,
+        store: Arc<S>,
+        clock: Arc<dyn Clock>,
+    ) -> OwnerSyncHandle {
         let (status_tx, status) = watch::channel(OwnerStatus::default());
         let (control, control_rx) = mpsc::channel(PEER_QUEUE);
         let boards = Boards::default();
@@ -237,7 +245,12 @@ struct Hub<T: Transport, S: OwnerStore> {
 }
 
 impl<T: Transport, S: OwnerStore> Hub<T, S> {
-    async fn run(mut self, mut control: mpsc::Receiver<Control>, mut published: mpsc::Receiver<ToHub>, mut settled: mpsc::Receiver<Arrival>) {
+    async fn run(
+        mut self,
+        mut control: mpsc::Receiver<Control>,
+        mut published: mpsc::Receiver<ToHub>,
+        mut settled: mpsc::Receiver<Arrival>,
+    ) {
         loop {
             self.say_states();
             self.tell();
@@ -245,7 +258,7 @@ impl<T: Transport, S: OwnerStore> Hub<T, S> {
             let room = self.link.is_none() || self.in_flight < self.window;
             tokio::select! {
                 order = control.recv() => match order {
-                    Some(Control::Unhold(node, stream)) => self.to_task(&node, ToTask::Unhold(stream)),
+                    Some(Control::Unhold(node, stream)) => self.tell_task(&node, ToTask::Unhold(stream)),
                     Some(Control::Stop) | None => break,
                 },
                 Some(arrival) = settled.recv() => self.settle(arrival),
@@ -348,7 +361,11 @@ impl<T: Transport, S: OwnerStore> Hub<T, S> {
             LinkEvent::PubAck { reason: _ } => self.in_flight = self.in_flight.saturating_sub(1),
             LinkEvent::Message(message) => {
                 let arrival = self.order.arrived(message.ack);
-                let parsed = if message.qos == Qos::AtMostOnce { Err(Refused::NotOurs) } else { codec::parse_from_node(&message.topic, &message.payload) };
+                let parsed = if message.qos == Qos::AtMostOnce {
+                    Err(Refused::NotOurs)
+                } else {
+                    codec::parse_from_node(&message.topic, &message.payload)
+                };
                 match parsed {
                     Ok((node, message)) => self.message(arrival, node, message),
                     Err(refused) => {
@@ -410,7 +427,7 @@ impl<T: Transport, S: OwnerStore> Hub<T, S> {
         }
     }
 
-    fn to_task(&mut self, node: &NodeId, told: ToTask) {
+    fn tell_task(&mut self, node: &NodeId, told: ToTask) {
         if let Some(task) = self.tasks.get(node)
             && task.try_send(told).is_err()
         {
@@ -471,7 +488,7 @@ impl<T: Transport, S: OwnerStore> Hub<T, S> {
         self.order.reset();
         let nodes: Vec<NodeId> = self.tasks.keys().cloned().collect();
         for node in nodes {
-            self.to_task(&node, ToTask::LinkLost);
+            self.tell_task(&node, ToTask::LinkLost);
         }
     }
 }

@@ -5,7 +5,7 @@
 //! the node for a HELLO; if the fence says so, tell the owner to stop.
 
 use aisle_schemas::{
-    limits::{CREDIT_DOWN_BATCHES, CREDIT_LIVE_BATCHES, HEARTBEAT, NACK_EVERY, BATCH_BYTES_MAX},
+    limits::{BATCH_BYTES_MAX, CREDIT_DOWN_BATCHES, CREDIT_LIVE_BATCHES, HEARTBEAT, NACK_EVERY},
     sync::{Ack, AckCode, Count, Credit, Direction, Epoch, Hello, Nack, NodeStatus, PerStream, Seq, Session, Stream, Welcome},
 };
 
@@ -35,15 +35,31 @@ pub enum FromNodeMessage {
 /// Input of the machine.
 #[derive(Debug, Clone)]
 pub enum OwnerInput {
-    Message { arrival: Arrival, message: FromNodeMessage },
+    Message {
+        arrival: Arrival,
+        message: FromNodeMessage,
+    },
     /// The store decided a HELLO.
-    HelloDecided { ticket: u64, outcome: Box<HelloOutcome> },
-    HelloFailed { ticket: u64 },
+    HelloDecided {
+        ticket: u64,
+        outcome: Box<HelloOutcome>,
+    },
+    HelloFailed {
+        ticket: u64,
+    },
     Logged(Logged),
     Loaded(Loaded),
-    LoadFailed { ticket: u64 },
-    Applied { ticket: u64, applied: Applied },
-    ApplyFailed { ticket: u64, failure: ApplyFailure },
+    LoadFailed {
+        ticket: u64,
+    },
+    Applied {
+        ticket: u64,
+        applied: Applied,
+    },
+    ApplyFailed {
+        ticket: u64,
+        failure: ApplyFailure,
+    },
     NoSubscriber,
     Unhold(Stream),
     /// The owner's link is gone: whatever was under way will be said again.
@@ -63,16 +79,37 @@ pub enum ToNode {
 #[derive(Debug, Clone)]
 pub enum OwnerOutput {
     /// Decide this HELLO in one transaction.
-    DecideHello { ticket: u64, session: Session, epoch: Epoch, hello: Box<Hello> },
+    DecideHello {
+        ticket: u64,
+        session: Session,
+        epoch: Epoch,
+        hello: Box<Hello>,
+    },
     Publish(ToNode),
-    Load { session: Session, request: LoadRequest },
-    DropLoaded { ticket: u64 },
-    CommitAcked { stream: Stream, acked: Seq },
-    Apply { ticket: u64, batch: Box<ReceivedBatch> },
+    Load {
+        session: Session,
+        request: LoadRequest,
+    },
+    DropLoaded {
+        ticket: u64,
+    },
+    CommitAcked {
+        stream: Stream,
+        acked: Seq,
+    },
+    Apply {
+        ticket: u64,
+        batch: Box<ReceivedBatch>,
+    },
     /// Take presence by compare-and-set on the stored session.
-    Presence { session: Session, status: NodeStatus },
+    Presence {
+        session: Session,
+        status: NodeStatus,
+    },
     /// Something of the open session was heard that commits nothing by itself.
-    Touch { session: Session },
+    Touch {
+        session: Session,
+    },
     Release(Arrival),
     /// The fence refused: stop owning.
     Fenced,
@@ -158,13 +195,13 @@ impl OwnerPeer {
                     out.extend([OwnerOutput::Count(Counted::StorageFailed), OwnerOutput::Release(deciding.arrival)]);
                 }
             }
-            OwnerInput::Logged(logged) => self.to_sender(turn, SenderInput::Logged(logged), out),
-            OwnerInput::Loaded(loaded) => self.to_sender(turn, SenderInput::Loaded(loaded), out),
-            OwnerInput::LoadFailed { ticket } => self.to_sender(turn, SenderInput::LoadFailed { ticket }, out),
-            OwnerInput::Applied { ticket, applied } => self.to_receiver(turn, ReceiverInput::Applied { ticket, applied }, out),
-            OwnerInput::ApplyFailed { ticket, failure } => self.to_receiver(turn, ReceiverInput::Failed { ticket, failure }, out),
-            OwnerInput::NoSubscriber => self.to_sender(turn, SenderInput::NoSubscriber, out),
-            OwnerInput::Unhold(stream) => self.to_receiver(turn, ReceiverInput::Unhold(stream), out),
+            OwnerInput::Logged(logged) => self.tell_sender(turn, SenderInput::Logged(logged), out),
+            OwnerInput::Loaded(loaded) => self.tell_sender(turn, SenderInput::Loaded(loaded), out),
+            OwnerInput::LoadFailed { ticket } => self.tell_sender(turn, SenderInput::LoadFailed { ticket }, out),
+            OwnerInput::Applied { ticket, applied } => self.tell_receiver(turn, ReceiverInput::Applied { ticket, applied }, out),
+            OwnerInput::ApplyFailed { ticket, failure } => self.tell_receiver(turn, ReceiverInput::Failed { ticket, failure }, out),
+            OwnerInput::NoSubscriber => self.tell_sender(turn, SenderInput::NoSubscriber, out),
+            OwnerInput::Unhold(stream) => self.tell_receiver(turn, ReceiverInput::Unhold(stream), out),
             OwnerInput::LinkLost => {
                 if let Some(deciding) = self.deciding.take() {
                     out.push(OwnerOutput::Release(deciding.arrival));
@@ -176,8 +213,8 @@ impl OwnerPeer {
                     let held = self.receiver.held();
                     self.ack(turn, held, out);
                 }
-                self.to_sender(turn, SenderInput::Tick, out);
-                self.to_receiver(turn, ReceiverInput::Tick, out);
+                self.tell_sender(turn, SenderInput::Tick, out);
+                self.tell_receiver(turn, ReceiverInput::Tick, out);
             }
         }
     }
@@ -204,7 +241,7 @@ impl OwnerPeer {
                 out.push(OwnerOutput::Touch { session });
                 let Ack { code: _, cursors, nack, credit: _, pending } = *body;
                 self.pending = pending.map_or(self.pending, Count::get);
-                self.to_sender(turn, SenderInput::Ack { cursors, nack, credit: None }, out);
+                self.tell_sender(turn, SenderInput::Ack { cursors, nack, credit: None }, out);
             }
             FromNodeMessage::Batch(mut incoming) => {
                 incoming.arrival = arrival;
@@ -217,13 +254,13 @@ impl OwnerPeer {
                 if self.session == Some(session) {
                     self.left.set(incoming.stream, incoming.header.left);
                 }
-                self.to_receiver(turn, ReceiverInput::Batch(incoming), out);
+                self.tell_receiver(turn, ReceiverInput::Batch(incoming), out);
             }
             FromNodeMessage::Presence { session, status } => {
                 out.extend([OwnerOutput::Presence { session, status }, OwnerOutput::Release(arrival)]);
             }
             FromNodeMessage::Unreadable { stream: Some(stream) } if self.session.is_some() => {
-                self.to_receiver(turn, ReceiverInput::Unreadable { arrival, stream }, out);
+                self.tell_receiver(turn, ReceiverInput::Unreadable { arrival, stream }, out);
             }
             FromNodeMessage::Unreadable { stream: _ } => out.extend([OwnerOutput::Count(Counted::Bad), OwnerOutput::Release(arrival)]),
         }
@@ -247,8 +284,8 @@ impl OwnerPeer {
         if opening.is_some() {
             self.pending = hello.pending.get();
             self.left = PerStream::default();
-            self.to_sender(turn, SenderInput::Close, out);
-            self.to_receiver(turn, ReceiverInput::Close, out);
+            self.tell_sender(turn, SenderInput::Close, out);
+            self.tell_receiver(turn, ReceiverInput::Close, out);
         }
         if let Some(body) = hello::welcome(hello.nonce, outcome, self.credit) {
             out.push(OwnerOutput::Publish(ToNode::Welcome { session, body: Box::new(body) }));
@@ -256,20 +293,20 @@ impl OwnerPeer {
         if let Some(seen) = opening {
             self.session = Some(session);
             self.heartbeat_at = turn.now.plus(HEARTBEAT);
-            self.to_receiver(turn, ReceiverInput::Open { session, epoch: seen.epoch, cursors: seen.cursors }, out);
+            self.tell_receiver(turn, ReceiverInput::Open { session, epoch: seen.epoch, cursors: seen.cursors }, out);
             // In an epoch that the node does not know yet, it has applied nothing.
             let known = hello.down.epoch == Some(outcome.down.epoch);
             let cursors = if known { hello.down.cursors } else { PerStream::default() };
             let state = Box::new(outcome.down.clone());
             let credit = credit(CREDIT_DOWN_BATCHES);
-            self.to_sender(turn, SenderInput::Open { state, cursors, credit, batch_bytes: self.batch_bytes }, out);
+            self.tell_sender(turn, SenderInput::Open { state, cursors, credit, batch_bytes: self.batch_bytes }, out);
         }
     }
 
     fn close(&mut self, turn: &mut Turn<'_>, out: &mut Vec<OwnerOutput>) {
         self.session = None;
-        self.to_sender(turn, SenderInput::Close, out);
-        self.to_receiver(turn, ReceiverInput::Close, out);
+        self.tell_sender(turn, SenderInput::Close, out);
+        self.tell_receiver(turn, ReceiverInput::Close, out);
     }
 
     /// ACK `hello`, at most once a second (AS-035).
@@ -289,7 +326,7 @@ impl OwnerPeer {
         out.push(OwnerOutput::Publish(ToNode::Ack { session, epoch, body: Box::new(body) }));
     }
 
-    fn to_sender(&mut self, turn: &mut Turn<'_>, input: SenderInput, out: &mut Vec<OwnerOutput>) {
+    fn tell_sender(&mut self, turn: &mut Turn<'_>, input: SenderInput, out: &mut Vec<OwnerOutput>) {
         let mut outputs = Vec::new();
         self.sender.set_slots(CREDIT_DOWN_BATCHES + 1);
         self.sender.handle(turn, input, &mut outputs);
@@ -315,7 +352,7 @@ impl OwnerPeer {
         }
     }
 
-    fn to_receiver(&mut self, turn: &mut Turn<'_>, input: ReceiverInput, out: &mut Vec<OwnerOutput>) {
+    fn tell_receiver(&mut self, turn: &mut Turn<'_>, input: ReceiverInput, out: &mut Vec<OwnerOutput>) {
         let mut outputs = Vec::new();
         self.receiver.handle(turn, input, &mut outputs);
         for output in outputs {
@@ -325,7 +362,7 @@ impl OwnerPeer {
                 ReceiverOutput::Ack { nack } => self.ack(turn, nack, out),
                 ReceiverOutput::Fenced => {
                     self.session = None;
-                    self.to_sender(turn, SenderInput::Close, out);
+                    self.tell_sender(turn, SenderInput::Close, out);
                     out.push(OwnerOutput::Fenced);
                 }
                 ReceiverOutput::Alarm(alarm) => out.push(OwnerOutput::Alarm(alarm)),

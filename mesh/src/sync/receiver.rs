@@ -54,13 +54,26 @@ impl From<&ApplyError> for ApplyFailure {
 /// Input of the machine.
 #[derive(Debug, Clone)]
 pub enum ReceiverInput {
-    Open { session: Session, epoch: Epoch, cursors: PerStream<Seq> },
+    Open {
+        session: Session,
+        epoch: Epoch,
+        cursors: PerStream<Seq>,
+    },
     Close,
     Batch(Box<Incoming>),
     /// A payload on the stream's topic that does not parse.
-    Unreadable { arrival: Arrival, stream: Stream },
-    Applied { ticket: u64, applied: Applied },
-    Failed { ticket: u64, failure: ApplyFailure },
+    Unreadable {
+        arrival: Arrival,
+        stream: Stream,
+    },
+    Applied {
+        ticket: u64,
+        applied: Applied,
+    },
+    Failed {
+        ticket: u64,
+        failure: ApplyFailure,
+    },
     /// An operator decided, or new software started.
     Unhold(Stream),
     Tick,
@@ -69,10 +82,15 @@ pub enum ReceiverInput {
 /// Output of the machine.
 #[derive(Debug, Clone)]
 pub enum ReceiverOutput {
-    Apply { ticket: u64, batch: Box<ReceivedBatch> },
+    Apply {
+        ticket: u64,
+        batch: Box<ReceivedBatch>,
+    },
     Release(Arrival),
     /// Send an ACK with these refusals and [`Receiver::cursors`].
-    Ack { nack: PerStream<Nack> },
+    Ack {
+        nack: PerStream<Nack>,
+    },
     Fenced,
     Alarm(Alarm),
     Count(Counted),
@@ -169,7 +187,9 @@ impl Receiver {
         let inboxes = std::mem::take(&mut self.inboxes);
         let mut arrivals: Vec<Arrival> = inboxes
             .iter()
-            .flat_map(|(_, inbox)| inbox.busy.iter().map(|busy| busy.incoming.arrival).chain(inbox.queue.iter().map(|incoming| incoming.arrival)))
+            .flat_map(|(_, inbox)| {
+                inbox.busy.iter().map(|busy| busy.incoming.arrival).chain(inbox.queue.iter().map(|incoming| incoming.arrival))
+            })
             .collect();
         arrivals.sort();
         out.extend(arrivals.into_iter().map(ReceiverOutput::Release));

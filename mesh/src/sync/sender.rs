@@ -9,8 +9,8 @@ use std::{collections::VecDeque, time::Duration};
 use aisle_schemas::{
     event::FRAME_BYTES_MAX,
     limits::{
-        BATCH_BYTES_MAX, BATCH_RECORDS_MAX, FAIR_TURN, LINGER, PACKET_OVERHEAD_BYTES, RECORD_BYTES_MAX, RTO_JITTER_PERCENT, RTO_MAX, RTO_MIN,
-        RTO_TRIES,
+        BATCH_BYTES_MAX, BATCH_RECORDS_MAX, FAIR_TURN, LINGER, PACKET_OVERHEAD_BYTES, RECORD_BYTES_MAX, RTO_JITTER_PERCENT, RTO_MAX,
+        RTO_MIN, RTO_TRIES,
     },
     sync::{Class, Credit, Direction, Epoch, HEADER_BYTES_MAX, Mark, Nack, PerStream, Seq, Stream},
 };
@@ -58,12 +58,23 @@ pub struct Loaded {
 #[derive(Debug, Clone)]
 pub enum SenderInput {
     /// The session is open: start after these cursors.
-    Open { state: Box<SendState>, cursors: PerStream<Seq>, credit: Credit, batch_bytes: usize },
+    Open {
+        state: Box<SendState>,
+        cursors: PerStream<Seq>,
+        credit: Credit,
+        batch_bytes: usize,
+    },
     Close,
     Logged(Logged),
-    Ack { cursors: PerStream<Seq>, nack: PerStream<Nack>, credit: Option<Credit> },
+    Ack {
+        cursors: PerStream<Seq>,
+        nack: PerStream<Nack>,
+        credit: Option<Credit>,
+    },
     Loaded(Loaded),
-    LoadFailed { ticket: u64 },
+    LoadFailed {
+        ticket: u64,
+    },
     /// A publish found no subscriber: pause.
     NoSubscriber,
     /// Somebody is there again.
@@ -77,9 +88,16 @@ pub enum SenderInput {
 pub enum SenderOutput {
     Load(LoadRequest),
     /// Publish what that ticket loaded; a load that is not sent is dropped.
-    Send { ticket: u64 },
-    Drop { ticket: u64 },
-    CommitAcked { stream: Stream, acked: Seq },
+    Send {
+        ticket: u64,
+    },
+    Drop {
+        ticket: u64,
+    },
+    CommitAcked {
+        stream: Stream,
+        acked: Seq,
+    },
     /// Three time-outs without progress; the sender has shut.
     Stalled(Stream),
     Alarm(Alarm),
@@ -434,9 +452,10 @@ impl Sender {
     }
 
     fn ready(&self, now: Moment, stream: Stream) -> bool {
-        self.flows.get(stream).is_some_and(|flow| {
-            flow.head > flow.sent && flow.hold.is_none() && flow.lingers_until(stream).is_none_or(|until| until <= now)
-        }) && self.has_credit(stream)
+        self.flows
+            .get(stream)
+            .is_some_and(|flow| flow.head > flow.sent && flow.hold.is_none() && flow.lingers_until(stream).is_none_or(|until| until <= now))
+            && self.has_credit(stream)
     }
 
     /// Starts the next load while credit and window allow (AS-029, AS-030).

@@ -9,6 +9,7 @@ pub mod position;
 
 pub use batch::{Batch, BatchEncoder, HEADER_BYTES_MAX};
 pub use message::{
-    Ack, AckCode, BatchHeader, Body, Credit, DownLog, DownState, Hello, Message, Nack, NodeStatus, Presence, State, UpState, Welcome, WelcomeCode,
+    Ack, AckCode, BatchHeader, Body, Credit, DownLog, DownState, Hello, Message, Nack, NodeStatus, Presence, State, UpState, Welcome,
+    WelcomeCode,
 };
 pub use position::{Class, Count, Direction, Epoch, Mark, Nonce, PerStream, PositionError, Seq, Session, Stream, Term};
