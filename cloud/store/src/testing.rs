@@ -1,6 +1,6 @@
 //! A private PostgreSQL server for tests, and worlds on both databases.
 //!
-//! Owns [`PgServer`]: `initdb` and `postgres` from the installed packages, in a temporary folder, reachable through a socket in it alone. The
+//! Owns [`on_both`], which runs one contract on both databases, and [`PgServer`]: `initdb` and `postgres` from the installed packages, in a temporary folder, reachable through a socket in it alone. The
 //! server ends when the value is dropped, or when the process dies in whatever way: it lives as long as a pipe that this process holds.
 //! On failure: an error with what the tool said.
 
@@ -12,6 +12,8 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
+
+use crate::db::Db;
 
 /// Whether commits reach the disk before they return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,4 +152,43 @@ fn run(command: &mut Command) -> Result<()> {
         bail!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr));
     }
     Ok(())
+}
+
+/// One empty database for one contract.
+pub struct World {
+    pub db: Db,
+    pub kind: &'static str,
+    /// For further connections to the same data.
+    pub url: String,
+}
+
+/// Runs a contract on SQLite and then on PostgreSQL, each on an empty database of its own.
+///
+/// # Panics
+/// Where a database cannot be had: a suite that skips one proves nothing about it.
+pub fn on_both<F, R>(contract: F)
+where
+    F: Fn(World) -> R,
+    R: Future<Output = ()>,
+{
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime starts");
+    runtime.block_on(async {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let url = format!("sqlite:{}", folder.path().join("cloud.db").display());
+        in_world(&contract, "sqlite", url).await;
+
+        let mut server = PgServer::start(Durability::None).expect("PostgreSQL starts");
+        let url = server.database().await.expect("a database can be made");
+        in_world(&contract, "postgres", url).await;
+    });
+}
+
+async fn in_world<F, R>(contract: &F, kind: &'static str, url: String)
+where
+    F: Fn(World) -> R,
+    R: Future<Output = ()>,
+{
+    let db = Db::connect(&url).await.expect("the database opens");
+    contract(World { db: db.clone(), kind, url }).await;
+    db.close().await;
 }

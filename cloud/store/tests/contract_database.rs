@@ -1,11 +1,11 @@
 //! Contract of transactions, groups and the schema, on both databases.
 
-mod common;
-
 use std::path::Path;
 
-use aisle_store::{Db, StoreError, counter};
-use common::{on_both, World};
+use aisle_store::{
+    Db, StoreError, counter,
+    testing::{World, on_both},
+};
 use sqlx::Connection;
 
 #[test]

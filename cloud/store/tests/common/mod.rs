@@ -1,48 +1,15 @@
-//! Worlds of the contract suite: one empty database of each kind per test, and builders of ids and rows.
-
-use std::future::Future;
+//! Builders of ids, instants and rows for the contract suite.
 
 use aisle_schemas::{
-    ids::{CustomerId, EventId, NodeId},
+    ids::{CustomerId, NodeId},
     text::Language,
 };
 use aisle_store::{
     Db,
     node::{self, Enrolment},
     sign_in::{self, NewCustomer},
-    testing::{Durability, PgServer},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-
-/// One database and what must live as long.
-pub struct World {
-    pub db: Db,
-    pub kind: &'static str,
-    /// For a second connection to the same data.
-    pub url: String,
-}
-
-/// Runs a contract on SQLite and then on PostgreSQL.
-pub fn on_both<F, R>(contract: F)
-where
-    F: Fn(World) -> R,
-    R: Future<Output = ()>,
-{
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime starts");
-    runtime.block_on(async {
-        let folder = tempfile::tempdir().expect("a folder");
-        let url = format!("sqlite:{}", folder.path().join("cloud.db").display());
-        let db = Db::connect(&url).await.expect("sqlite opens");
-        contract(World { db: db.clone(), kind: "sqlite", url }).await;
-        db.close().await;
-
-        let mut server = PgServer::start(Durability::None).expect("postgres starts");
-        let url = server.database().await.expect("a database");
-        let db = Db::connect(&url).await.expect("postgres connects");
-        contract(World { db: db.clone(), kind: "postgres", url }).await;
-        db.close().await;
-    });
-}
 
 /// Milliseconds of the suite's own time.
 pub fn at(ms: i64) -> DateTime<Utc> {

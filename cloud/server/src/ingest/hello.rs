@@ -1,0 +1,105 @@
+//! HELLO in one fenced transaction: read the node, decide by table 4.1, write what the row says (AS-018).
+//!
+//! Owns the conversion between the store's rows and the mesh's [`NodeRow`]. Takes a request; emits the outcome that WELCOME is made of.
+
+use aisle_mesh::sync::{
+    hello::{Decision, HelloOutcome, HelloRequest, NodeRow, NodeWrite, SeenNode, decide},
+    log::{SendState, StreamState},
+};
+use aisle_schemas::{
+    http::cloud::NodeState,
+    ids::NodeId,
+    sync::{Epoch, Mark, PerStream, Seq, Stream, Term},
+};
+use aisle_store::{
+    Db, OutboxRow, Tx,
+    down_log::{self, DownState, DownStreamState, NewEpoch},
+    node::{self, Acceptance},
+    term,
+};
+
+use super::{OwnerError, put_presence};
+
+/// A HELLO to decide.
+pub struct Work {
+    pub node: NodeId,
+    pub request: HelloRequest,
+    pub term: Term,
+    /// What the node acknowledged and is not written yet.
+    pub acked: Option<(Seq, Seq)>,
+    pub db: Db,
+}
+
+/// Runs the transaction up to its commit.
+pub async fn run(tx: &mut Tx, work: &Work) -> Result<(HelloOutcome, Vec<OutboxRow>), OwnerError> {
+    let Work { node, request, term, acked, db } = work;
+    if *term != request.term || !term::holds(tx, node.partition(), *term).await? {
+        return Err(OwnerError::Fenced);
+    }
+    let Some(row) = node::for_hello(tx, node).await? else {
+        return Ok((HelloOutcome { decision: decide(request, None), seen: None, down: no_log() }, Vec::new()));
+    };
+    if let Some((order, desired)) = acked {
+        down_log::note_acked(tx, node, *order, *desired).await?;
+    }
+    let seen = row.seen.map(|(epoch, session)| SeenNode { epoch, session, mark: row.mark, cursors: row.cursors.iter().copied().collect() });
+    let known = NodeRow {
+        enrolled: row.enrolled,
+        active: row.active,
+        reclaim: row.reclaim,
+        seen,
+        last_message_at: row.last_message_at,
+        down: send_state(down_log::state(tx, node).await?),
+    };
+    let decision = decide(request, Some(&known));
+    let Decision::Accept { write, down_epoch } = &decision else {
+        return Ok((HelloOutcome { decision, seen: known.seen, down: known.down }, Vec::new()));
+    };
+    node::accept(tx, node, &acceptance(request, write)).await?;
+    if let Some(wish) = down_epoch {
+        let wish = NewEpoch { peer: wish.peer_epoch, mark_min: wish.mark_min, random: wish.random };
+        down_log::begin_epoch(tx, node, wish).await?;
+    }
+    let down = send_state(down_log::state(tx, node).await?);
+    let rows = put_presence(tx, db, std::slice::from_ref(node), NodeState::Online, request.now).await?;
+    let seen = Some(write.seen);
+    Ok((HelloOutcome { decision, seen, down }, rows))
+}
+
+fn acceptance(request: &HelloRequest, write: &NodeWrite) -> Acceptance {
+    let NodeWrite { seen, cursors_reset: _, open_term, clear_reclaim } = *write;
+    let pending = |stream: Stream| {
+        let next = request.hello.up.get(stream).map(|state| state.next).unwrap_or_default();
+        let cursor = seen.cursors.get(stream).copied().unwrap_or_default();
+        (stream, next.minus(1).since(cursor))
+    };
+    Acceptance {
+        epoch: seen.epoch,
+        session: seen.session,
+        mark: seen.mark,
+        open_term,
+        clear_reclaim,
+        software: request.hello.software.clone(),
+        pending: Stream::UP.into_iter().map(pending).collect(),
+        at: request.now,
+    }
+}
+
+/// Where a node's down log stands, as the sync machines know it.
+pub fn send_state(state: DownState) -> SendState {
+    let DownState { epoch, lineage, mark, order, desired } = state;
+    let mut streams = PerStream::default();
+    streams.set(Stream::Order, stream_state(order));
+    streams.set(Stream::Desired, stream_state(desired));
+    SendState { epoch, mark, lineage, streams }
+}
+
+fn stream_state(state: DownStreamState) -> StreamState {
+    let DownStreamState { kept, next, high, acked, base } = state;
+    StreamState { kept, next, high, acked, base }
+}
+
+/// The log of a node that is not enrolled: never sent, because such a HELLO has no answer.
+fn no_log() -> SendState {
+    SendState { epoch: Epoch { counter: 0, random: 0 }, mark: Mark::ZERO, lineage: Vec::new(), streams: PerStream::default() }
+}

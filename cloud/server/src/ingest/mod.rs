@@ -1,0 +1,200 @@
+//! What comes from stores: the owner's side of the sync protocol, on the cloud's database.
+//!
+//! Owns [`Ingest`], which implements the mesh's log traits. Takes batches, HELLOs and presence of nodes; writes projections, journal, outbox
+//! and cursor in one transaction each, fenced by the owner's term; emits what was committed through the [`Feed`], after the commit. On
+//! failure nothing is visible and the sync machines decide; a record that cannot be applied goes to quarantine.
+
+mod apply;
+mod effects;
+mod feed;
+mod handover;
+mod hello;
+mod send_log;
+
+pub use feed::{Committed, FEED_ROWS_MAX, Feed, FeedSource};
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use aisle_mesh::{
+    clock::Clock,
+    sync::{
+        hello::{HelloOutcome, HelloRequest},
+        log::{Applied, ApplyError, LogError, OwnerStore, PresenceExpiry, ReceiveLog, ReceivedBatch},
+    },
+};
+use aisle_schemas::{
+    http::cloud::NodeState,
+    ids::NodeId,
+    sync::{NodeStatus, Seq, Session, Stream, Term},
+};
+use aisle_store::{Db, Message, OutboxNew, OutboxRow, StoreError, Tx, node, outbox, term};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+/// The owner's store. Clones share term and acknowledgements, as they are one owner.
+#[derive(Clone)]
+pub struct Ingest {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    feed: Feed,
+    /// Term under which this owner writes; 0 before it took one, which fences everything.
+    term: Arc<AtomicU64>,
+    /// What nodes acknowledged since the last flush: order, desired. Forgetting it costs disk until the next WELCOME, nothing else.
+    acked: Arc<Mutex<HashMap<NodeId, (Seq, Seq)>>>,
+}
+
+impl Ingest {
+    /// The store of one owner. What it commits is told through `feed`.
+    pub fn new(db: Db, clock: Arc<dyn Clock>, feed: Feed) -> Self {
+        Self { db, clock, feed, term: Arc::default(), acked: Arc::default() }
+    }
+
+    fn term(&self) -> Term {
+        Term::new(self.term.load(Ordering::Acquire))
+    }
+
+    /// Takes what nodes acknowledged, to be written.
+    fn take_acked(&self) -> HashMap<NodeId, (Seq, Seq)> {
+        std::mem::take(&mut *self.acked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn note_acked(&self, node: &NodeId, stream: Stream, seq: Seq) {
+        let mut acked = self.acked.lock().unwrap_or_else(PoisonError::into_inner);
+        let (order, desired) = acked.entry(node.clone()).or_default();
+        match stream {
+            Stream::Order => *order = (*order).max(seq),
+            Stream::Desired => *desired = (*desired).max(seq),
+            Stream::Sess | Stream::Audit | Stream::Reported | Stream::Tele => {}
+        }
+    }
+}
+
+/// A storage failure as the sync driver knows it.
+fn log_error(error: StoreError) -> LogError {
+    LogError::Storage(Box::new(error))
+}
+
+/// Why a write of the owner did not happen.
+enum OwnerError {
+    Fenced,
+    Store(StoreError),
+}
+
+impl From<StoreError> for OwnerError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<OwnerError> for LogError {
+    fn from(error: OwnerError) -> Self {
+        match error {
+            OwnerError::Fenced => Self::Fenced,
+            OwnerError::Store(error) => log_error(error),
+        }
+    }
+}
+
+/// Fences a write about no particular partition.
+async fn fence_any(tx: &mut Tx, term: Term) -> Result<(), OwnerError> {
+    if term::holds_any(tx, term).await? { Ok(()) } else { Err(OwnerError::Fenced) }
+}
+
+/// Tells the fleet that nodes changed.
+async fn put_presence(tx: &mut Tx, db: &Db, nodes: &[NodeId], state: NodeState, at: DateTime<Utc>) -> Result<Vec<OutboxRow>, StoreError> {
+    let message = |node: &NodeId| OutboxNew {
+        message: Message::Presence { node: node.clone(), state, at },
+        traceparent: None,
+        at,
+    };
+    outbox::put(tx, db, nodes.iter().map(message).collect()).await
+}
+
+#[async_trait]
+impl ReceiveLog for Ingest {
+    async fn apply(&self, node: &NodeId, batch: &ReceivedBatch) -> Result<Applied, ApplyError> {
+        let work = apply::Work { node: node.clone(), batch: batch.clone(), term: self.term(), now: self.clock.now(), db: self.db.clone() };
+        let done = self.db.write(move |tx| Box::pin(async move { apply::run(tx, &work).await })).await.map_err(ApplyError::from)?;
+        metrics::counter!("aisle_ingest_records_total", "stream" => batch.stream.as_str(), "fate" => "applied").increment(done.applied_records);
+        if done.applied.quarantined > 0 {
+            metrics::counter!("aisle_ingest_records_total", "stream" => batch.stream.as_str(), "fate" => "quarantined")
+                .increment(u64::from(done.applied.quarantined));
+            tracing::error!(%node, stream = %batch.stream, records = done.applied.quarantined, "ingest.record.quarantined");
+        }
+        self.feed.push(Committed { outbox: done.outbox, logged: done.logged, reread: false });
+        Ok(done.applied)
+    }
+}
+
+#[async_trait]
+impl OwnerStore for Ingest {
+    async fn take_term(&self) -> Result<Term, LogError> {
+        let term = term::take(&self.db).await.map_err(log_error)?;
+        self.term.store(term.get(), Ordering::Release);
+        Ok(term)
+    }
+
+    async fn hello(&self, node: &NodeId, request: &HelloRequest) -> Result<HelloOutcome, LogError> {
+        let acked = self.take_acked().remove(node);
+        let work = hello::Work { node: node.clone(), request: request.clone(), term: self.term(), acked, db: self.db.clone() };
+        let (outcome, rows) = self.db.write(move |tx| Box::pin(async move { hello::run(tx, &work).await })).await.map_err(LogError::from)?;
+        self.feed.push(Committed { outbox: rows, logged: Vec::new(), reread: false });
+        Ok(outcome)
+    }
+
+    async fn presence(&self, node: &NodeId, session: Session, status: NodeStatus, at: DateTime<Utc>) -> Result<bool, LogError> {
+        let (db, term, node) = (self.db.clone(), self.term(), node.clone());
+        let work = async move |tx: &mut Tx| {
+            if !term::holds(tx, node.partition(), term).await? {
+                return Err(OwnerError::Fenced);
+            }
+            let state = match status {
+                NodeStatus::Online => NodeState::Online,
+                NodeStatus::Offline => NodeState::Offline,
+                NodeStatus::Lost => return Ok((node::note_will(tx, &node, session, at).await?, Vec::new())),
+                NodeStatus::Unknown => return Ok((false, Vec::new())),
+            };
+            if !node::set_presence(tx, &node, session, state, at).await? {
+                return Ok((false, Vec::new()));
+            }
+            Ok((true, put_presence(tx, &db, std::slice::from_ref(&node), state, at).await?))
+        };
+        let (taken, rows) = self.db.write(move |tx| Box::pin(async move { work(tx).await })).await.map_err(LogError::from)?;
+        self.feed.push(Committed { outbox: rows, logged: Vec::new(), reread: false });
+        Ok(taken)
+    }
+
+    async fn touch(&self, heard: &[(NodeId, Session)], at: DateTime<Utc>) -> Result<(), LogError> {
+        let (db, term, heard) = (self.db.clone(), self.term(), heard.to_vec());
+        let work = async move |tx: &mut Tx| {
+            fence_any(tx, term).await?;
+            let back = node::touch(tx, &heard, at).await?;
+            Ok::<_, OwnerError>(put_presence(tx, &db, &back, NodeState::Online, at).await?)
+        };
+        let rows = self.db.write(move |tx| Box::pin(async move { work(tx).await })).await.map_err(LogError::from)?;
+        self.feed.push(Committed { outbox: rows, logged: Vec::new(), reread: false });
+        Ok(())
+    }
+
+    async fn expire_presence(&self, expiry: &PresenceExpiry) -> Result<Vec<NodeId>, LogError> {
+        let (db, term, expiry, now, acked) = (self.db.clone(), self.term(), *expiry, self.clock.now(), self.take_acked());
+        let work = async move |tx: &mut Tx| {
+            fence_any(tx, term).await?;
+            for (node, (order, desired)) in &acked {
+                aisle_store::down_log::note_acked(tx, node, *order, *desired).await?;
+            }
+            let lost = node::expire(tx, expiry.silent_before, expiry.will_before, now).await?;
+            let rows = put_presence(tx, &db, &lost, NodeState::Lost, now).await?;
+            Ok::<_, OwnerError>((lost, rows))
+        };
+        let (lost, rows) = self.db.write(move |tx| Box::pin(async move { work(tx).await })).await.map_err(LogError::from)?;
+        self.feed.push(Committed { outbox: rows, logged: Vec::new(), reread: false });
+        Ok(lost)
+    }
+}
