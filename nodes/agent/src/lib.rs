@@ -6,3 +6,11 @@ pub mod journal;
 pub mod actors;
 pub mod fatal;
 pub mod now;
+pub mod app;
+pub mod config;
+pub mod devices;
+mod http;
+mod uplink;
+
+pub use app::{NodeApp, NodeError};
+pub use config::NodeConfig;

@@ -4,6 +4,7 @@
 pub mod answers;
 pub mod catalogue;
 pub mod nfc_display;
+pub mod profile;
 pub mod screen;
 pub mod visit_entry;
 pub mod visits;

@@ -124,14 +124,14 @@ pub struct VisitsConfig {
     pub fatal: Fatal,
     pub zones: Recipient<Presence>,
     /// Where each door's code is shown.
-    pub doors: BTreeMap<TouchpointId, watch::Sender<Option<DoorCode>>>,
+    pub doors: BTreeMap<TouchpointId, watch::Sender<Option<Arc<DoorCode>>>>,
     /// Open visits, for anyone.
     pub open: watch::Sender<u32>,
 }
 
 struct Door {
     rotation: Rotation,
-    shown: watch::Sender<Option<DoorCode>>,
+    shown: watch::Sender<Option<Arc<DoorCode>>>,
 }
 
 /// The actor.
@@ -176,7 +176,7 @@ impl Visits {
         for answer in journal.load_answers(now.wall).await? {
             answers.keep(answer.key, answer.request, answer.body);
         }
-        let door = |(touchpoint, shown): (TouchpointId, watch::Sender<Option<DoorCode>>)| {
+        let door = |(touchpoint, shown): (TouchpointId, watch::Sender<Option<Arc<DoorCode>>>)| {
             let subject = CodeSubject::Door { touchpoint: touchpoint.clone() };
             let rotation = Rotation::begin(keys.store.clone(), subject, now.wall, rand::random());
             (touchpoint, Door { rotation, shown })
@@ -376,12 +376,12 @@ fn show(door: &Door, store: Option<&StoreProfile>, keys: &Keys) {
     let code = door.rotation.current();
     let CodeSubject::Door { touchpoint } = &code.subject else { return };
     let text = code.encode(&keys.store_key);
-    door.shown.send_replace(Some(DoorCode {
+    door.shown.send_replace(Some(Arc::new(DoorCode {
         touchpoint: touchpoint.clone(),
         url: format!("{}/c?c={text}", store.shop_url),
         code: text,
         expires: code.issued_at + TimeDelta::seconds(CODE_LIFE_S),
-    }));
+    })));
 }
 
 impl Actor for Visits {

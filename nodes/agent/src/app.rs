@@ -1,0 +1,438 @@
+//! The wiring of a node.
+//!
+//! Owns the order in which its parts start and stop, and the thread they live on: one per node, with one worker more for HTTP, so that a box
+//! with two slow cores and a demo with a dozen stores both stay small. Takes a configuration and a clock. Emits its addresses. On failure: what
+//! cannot start says why; what breaks later ends the node with the reason.
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Actor;
+use aisle_mesh::broker::{
+    Access, AccessRules, Broker, BrokerError, Bus, Credential, EmbeddedBroker, EmbeddedConfig, Role, secret_from_random,
+};
+use aisle_mesh::clock::{Clock, sleep_towards};
+use aisle_node_core::ids::{DisplayId, ScreenId, TouchpointId};
+use aisle_node_core::visit::check_in::Keys;
+use aisle_schemas::ids::{IdError, NodeId};
+use aisle_schemas::topic::DeviceKind;
+use chrono::TimeDelta;
+use secrecy::SecretString;
+use tokio::sync::{oneshot, watch};
+
+use crate::actors::catalogue::{Catalogue, CatalogueConfig, NfcPort, Ports, ScreenPort};
+use crate::actors::nfc_display::{NfcConfig, NfcDisplay};
+use crate::actors::screen::{Screen, ScreenConfig};
+use crate::actors::visits::{Visits, VisitsConfig};
+use crate::actors::zones::{Listener, Zones, ZonesConfig};
+use crate::actors::{Tick, recipient, tell};
+use crate::config::{DeviceConfig, NodeConfig};
+use crate::devices::bridge::{Bridge, BridgeConfig};
+use crate::devices::{Door, Faces, NfcFace, ScreenFace};
+use crate::fatal::{Fatal, FatalError};
+use crate::http::{self, HttpConfig};
+use crate::journal::{Journal, JournalError, OpenError, RecordMaker};
+use crate::uplink::Uplink;
+
+/// How often actors look at the clock.
+const TICK: Duration = Duration::from_millis(250);
+/// How often the journal forgets what is old.
+const UPKEEP: TimeDelta = TimeDelta::minutes(1);
+/// Connections at the local broker.
+const DEVICES_MAX: usize = 2_000;
+
+/// Why a node is not running.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    #[error("failed to start the node's thread")]
+    Thread(#[source] std::io::Error),
+    #[error("failed to open the journal")]
+    Open(#[source] OpenError),
+    #[error("failed to load the store's state")]
+    Load(#[source] JournalError),
+    #[error("failed to start the local broker")]
+    Broker(#[source] BrokerError),
+    #[error("failed to connect to the local broker")]
+    Bridge(#[source] aisle_mesh::link::LinkConfigError),
+    #[error("failed to listen on {address}")]
+    Listen {
+        address: SocketAddr,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the id of device {device} does not fit its kind")]
+    Device {
+        device: String,
+        #[source]
+        source: IdError,
+    },
+    #[error("the node cannot keep its promises")]
+    Fatal(#[source] FatalError),
+    #[error("the node's thread ended")]
+    Ended,
+}
+
+/// A running node. Dropping it ends the node at once, as a power cut would; [`NodeApp::run`] ends it in order.
+pub struct NodeApp {
+    node: NodeId,
+    http_addr: SocketAddr,
+    mqtt_addr: SocketAddr,
+    stop: oneshot::Sender<()>,
+    ended: oneshot::Receiver<Result<(), NodeError>>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+struct Addresses {
+    http: SocketAddr,
+    mqtt: SocketAddr,
+}
+
+impl NodeApp {
+    /// Starts a node and returns once it serves.
+    ///
+    /// # Errors
+    /// [`NodeError`].
+    pub async fn build(config: NodeConfig, clock: Arc<dyn Clock>) -> Result<Self, NodeError> {
+        let (ready, started) = oneshot::channel();
+        let (stop, stopping) = oneshot::channel();
+        let (end, ended) = oneshot::channel();
+        let node = config.node_id();
+        let thread = std::thread::Builder::new()
+            .name(format!("node-{}", node.store))
+            .spawn(move || {
+                let system = actix::System::new();
+                let result = system.block_on(serve(config, clock, ready, stopping));
+                if let Err(error) = &result {
+                    tracing::error!(error = error as &dyn std::error::Error, "node ended");
+                }
+                if end.send(result).is_err() {
+                    tracing::debug!("nobody waits for the node's end");
+                }
+            })
+            .map_err(NodeError::Thread)?;
+        match started.await {
+            Ok(Addresses { http: http_addr, mqtt: mqtt_addr }) => {
+                Ok(Self { node, http_addr, mqtt_addr, stop, ended, thread })
+            }
+            Err(_) => match ended.await {
+                Ok(Err(error)) => Err(error),
+                Ok(Ok(())) | Err(_) => Err(NodeError::Ended),
+            },
+        }
+    }
+
+    /// The node's identity.
+    #[must_use]
+    pub fn node(&self) -> &NodeId {
+        &self.node
+    }
+
+    /// Where browsers and phones connect.
+    #[must_use]
+    pub fn http_addr(&self) -> SocketAddr {
+        self.http_addr
+    }
+
+    /// Where devices connect by MQTT.
+    #[must_use]
+    pub fn mqtt_addr(&self) -> SocketAddr {
+        self.mqtt_addr
+    }
+
+    /// Runs until `shutdown` resolves, then stops in order; or until the node cannot go on.
+    ///
+    /// # Errors
+    /// [`NodeError`], the reason for which it could not go on.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), NodeError> {
+        let Self { node: _, http_addr: _, mqtt_addr: _, stop, mut ended, thread } = self;
+        let result = tokio::select! {
+            result = &mut ended => result,
+            () = shutdown => {
+                if stop.send(()).is_err() {
+                    tracing::debug!("the node ended by itself");
+                }
+                ended.await
+            }
+        };
+        join(thread).await;
+        result.map_err(|_| NodeError::Ended)?
+    }
+
+    /// Ends the node as a power cut would, and waits until its files are free.
+    pub async fn kill(self) {
+        let Self { node: _, http_addr: _, mqtt_addr: _, stop, ended, thread } = self;
+        drop((stop, ended));
+        join(thread).await;
+    }
+}
+
+async fn join(thread: std::thread::JoinHandle<()>) {
+    if tokio::task::spawn_blocking(move || thread.join()).await.is_err() {
+        tracing::debug!("waiting for the node's thread was interrupted");
+    }
+}
+
+/// Everything that runs until the node stops.
+struct Running {
+    journal: Journal,
+    broker: Box<dyn Broker>,
+    bridge: Bridge,
+    uplink: Uplink,
+    http: http::Server,
+}
+
+async fn serve(
+    config: NodeConfig,
+    clock: Arc<dyn Clock>,
+    ready: oneshot::Sender<Addresses>,
+    stopping: oneshot::Receiver<()>,
+) -> Result<(), NodeError> {
+    // Installs the recorder before anything is counted.
+    let metrics = aisle_mesh::telemetry::metrics();
+    let fatal = Fatal::new();
+    let Started { running, addresses, ticker } = start(config, &clock, &fatal, metrics).await?;
+    if ready.send(addresses).is_err() {
+        return Err(NodeError::Ended);
+    }
+    let Running { journal, broker, bridge, uplink, http } = running;
+    let outcome = tokio::select! {
+        asked = stopping => asked.map_err(|_| NodeError::Ended),
+        reason = fatal.reported() => Err(NodeError::Fatal(reason)),
+        () = broker.ended() => Err(NodeError::Fatal(FatalError::Broker)),
+    };
+    ticker.abort();
+    match outcome {
+        // Nobody is left to wait: as if the power were cut.
+        Err(NodeError::Ended) => Ok(()),
+        outcome => {
+            http.stop().await;
+            bridge.stop().await;
+            uplink.stop().await;
+            broker.stop().await;
+            drop(journal);
+            outcome
+        }
+    }
+}
+
+struct Started {
+    running: Running,
+    addresses: Addresses,
+    ticker: tokio::task::JoinHandle<()>,
+}
+
+/// What a device is to the wiring.
+struct Devices {
+    screens: Vec<ScreenId>,
+    displays: Vec<DisplayId>,
+    doors: Vec<TouchpointId>,
+    sensors: Vec<TouchpointId>,
+}
+
+fn sort_devices(devices: &[DeviceConfig]) -> Result<Devices, NodeError> {
+    let mut sorted = Devices { screens: vec![], displays: vec![], doors: vec![], sensors: vec![] };
+    for DeviceConfig { kind, id, secret: _ } in devices {
+        let wrong = |source| NodeError::Device { device: id.to_string(), source };
+        match kind {
+            DeviceKind::Screen => sorted.screens.push(ScreenId::parse(id.as_str()).map_err(wrong)?),
+            DeviceKind::Nfc => sorted.displays.push(DisplayId::parse(id.as_str()).map_err(wrong)?),
+            DeviceKind::Door => sorted.doors.push(TouchpointId::parse(id.as_str()).map_err(wrong)?),
+            DeviceKind::Sensor => sorted.sensors.push(TouchpointId::parse(id.as_str()).map_err(wrong)?),
+        }
+    }
+    Ok(sorted)
+}
+
+/// Who may use the local broker: every configured device, and the node itself with a secret drawn for this run.
+fn local_rules(config: &NodeConfig, own: &SecretString) -> AccessRules {
+    let mut rules = AccessRules::new();
+    rules.admit(Role::StoreNode, Credential::of(own, rand::random()));
+    for DeviceConfig { kind, id, secret } in &config.devices {
+        let role = Role::Device { store: config.store.clone(), kind: *kind, device: id.clone() };
+        rules.admit(role, Credential::of(secret, rand::random()));
+    }
+    rules
+}
+
+async fn start(
+    config: NodeConfig,
+    clock: &Arc<dyn Clock>,
+    fatal: &Fatal,
+    metrics: &'static aisle_mesh::telemetry::Metrics,
+) -> Result<Started, NodeError> {
+    let node = config.node_id();
+    let devices = sort_devices(&config.devices)?;
+    let journal = Journal::open(&config.data_dir, rand::random()).await.map_err(NodeError::Open)?;
+    let maker = RecordMaker::new(node.clone(), Arc::clone(clock));
+    let own_secret = secret_from_random(rand::random());
+    let access = Access::new(local_rules(&config, &own_secret));
+    let embedded = EmbeddedConfig { bus: Bus::Local, bind: config.mqtt_addr, clients_max: DEVICES_MAX };
+    let broker = EmbeddedBroker::start(embedded, access).await.map_err(NodeError::Broker)?;
+    let mqtt = broker.address();
+
+    let parts = Parts { config: &config, clock, fatal, journal: &journal, maker: &maker };
+    let (faces, ticks) = start_actors(&parts, devices).await.map_err(NodeError::Load)?;
+    let faces = Arc::new(faces);
+
+    let uplink = Uplink::start(node.clone(), &config.broker, &journal, Arc::clone(clock));
+    let bridge = Bridge::start(BridgeConfig { store: config.store.clone(), broker: mqtt, secret: own_secret, faces: Arc::clone(&faces) })
+        .map_err(NodeError::Bridge)?;
+    let sessions = journal.load_device_sessions(clock.now()).await.map_err(NodeError::Load)?;
+    let http = http::serve(HttpConfig {
+        address: config.http_addr,
+        store: config.store.clone(),
+        devices: config.devices,
+        sessions,
+        faces,
+        journal: journal.clone(),
+        link: uplink.status(),
+        clock: Arc::clone(clock),
+        fatal: fatal.clone(),
+        metrics,
+    })
+    .map_err(|source| NodeError::Listen { address: config.http_addr, source })?;
+    let addresses = Addresses { http: http.address(), mqtt };
+    let ticker = tokio::spawn(tick(Arc::clone(clock), ticks, journal.clone(), fatal.clone()));
+    tracing::info!(node = %node, http = %addresses.http, mqtt = %addresses.mqtt, "node serves");
+    Ok(Started { running: Running { journal, broker: Box::new(broker), bridge, uplink, http }, addresses, ticker })
+}
+
+/// What every actor is made of.
+struct Parts<'a> {
+    config: &'a NodeConfig,
+    clock: &'a Arc<dyn Clock>,
+    fatal: &'a Fatal,
+    journal: &'a Journal,
+    maker: &'a RecordMaker,
+}
+
+async fn start_actors(parts: &Parts<'_>, devices: Devices) -> Result<(Faces, Vec<actix::Recipient<Tick>>), JournalError> {
+    let mut ticks = Vec::new();
+    let (mut screens, mut listeners, mut screen_ports, mut store_ports) = (BTreeMap::new(), vec![], BTreeMap::new(), vec![]);
+    for screen in devices.screens {
+        let (shown, plan) = watch::channel(None);
+        let address = Screen::load(ScreenConfig {
+            screen: screen.clone(),
+            journal: parts.journal.clone(),
+            maker: parts.maker.clone(),
+            clock: Arc::clone(parts.clock),
+            fatal: parts.fatal.clone(),
+            shown,
+        })
+        .await?
+        .start();
+        ticks.push(recipient(&address));
+        store_ports.push(recipient(&address));
+        listeners.push(Listener { audience: recipient(&address), facts: recipient(&address) });
+        screen_ports.insert(screen.clone(), ScreenPort { programme: recipient(&address), offers: recipient(&address) });
+        let face = ScreenFace {
+            plan,
+            plays: recipient(&address),
+            state: recipient(&address),
+            interaction: recipient(&address),
+        };
+        screens.insert(screen, face);
+    }
+    let (mut displays, mut display_ports) = (BTreeMap::new(), BTreeMap::new());
+    for display in devices.displays {
+        let (shown, show) = watch::channel(None);
+        let address = NfcDisplay::load(NfcConfig {
+            display: display.clone(),
+            store: parts.config.store.clone(),
+            store_key: parts.config.store_key.clone(),
+            journal: parts.journal.clone(),
+            maker: parts.maker.clone(),
+            clock: Arc::clone(parts.clock),
+            fatal: parts.fatal.clone(),
+            shown,
+        })
+        .await?
+        .start();
+        ticks.push(recipient(&address));
+        store_ports.push(recipient(&address));
+        let port = NfcPort { programme: recipient(&address), offers: recipient(&address), kept: recipient(&address) };
+        display_ports.insert(display.clone(), port);
+        displays.insert(display, NfcFace { show, tap: recipient(&address) });
+    }
+    let zones = Zones::new(ZonesConfig {
+        journal: parts.journal.clone(),
+        maker: parts.maker.clone(),
+        clock: Arc::clone(parts.clock),
+        fatal: parts.fatal.clone(),
+        screens: listeners,
+    })
+    .start();
+    let (mut doors, mut shown_at) = (BTreeMap::new(), BTreeMap::new());
+    for door in devices.doors {
+        let (shown, code) = watch::channel(None);
+        shown_at.insert(door.clone(), shown);
+        doors.insert(door, Door { code });
+    }
+    let (open, visits_open) = watch::channel(0);
+    let visits = Visits::load(VisitsConfig {
+        keys: Keys {
+            store: parts.config.store.clone(),
+            store_key: parts.config.store_key.clone(),
+            pass_key: parts.config.cloud_public_key,
+        },
+        journal: parts.journal.clone(),
+        maker: parts.maker.clone(),
+        clock: Arc::clone(parts.clock),
+        fatal: parts.fatal.clone(),
+        zones: recipient(&zones),
+        doors: shown_at,
+        open,
+    })
+    .await?
+    .start();
+    let (profile, store_profile) = watch::channel(None);
+    let keeper = crate::actors::profile::Profile::new(profile).start();
+    ticks.extend([recipient(&zones), recipient(&visits)]);
+    store_ports.extend([recipient(&zones), recipient(&visits), recipient(&keeper)]);
+    Catalogue::new(CatalogueConfig {
+        journal: parts.journal.clone(),
+        clock: Arc::clone(parts.clock),
+        fatal: parts.fatal.clone(),
+        ports: Ports {
+            visits: recipient(&visits),
+            store: store_ports,
+            contexts: recipient(&zones),
+            screens: screen_ports,
+            displays: display_ports,
+        },
+    })
+    .start();
+    let faces = Faces {
+        screens,
+        displays,
+        doors,
+        sensors: devices.sensors.into_iter().collect(),
+        counted: recipient(&zones),
+        check_in: recipient(&visits),
+        enter_zone: recipient(&visits),
+        check_out: recipient(&visits),
+        visits_open,
+        profile: store_profile,
+    };
+    Ok((faces, ticks))
+}
+
+/// Lets time pass for the actors, also when a test moves the clock.
+async fn tick(clock: Arc<dyn Clock>, actors: Vec<actix::Recipient<Tick>>, journal: Journal, fatal: Fatal) {
+    let mut upkeep_at = clock.now() + UPKEEP;
+    loop {
+        let due = clock.now() + TimeDelta::from_std(TICK).expect("a quarter of a second fits");
+        sleep_towards(clock.as_ref(), due, TICK).await;
+        for actor in &actors {
+            tell(actor, Tick, "tick");
+        }
+        if clock.now() >= upkeep_at {
+            upkeep_at = clock.now() + UPKEEP;
+            if let Err(error) = journal.upkeep(clock.now()).await {
+                fatal.report(FatalError::Journal(error));
+            }
+        }
+    }
+}

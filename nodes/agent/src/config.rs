@@ -1,0 +1,124 @@
+//! Settings of a node.
+//!
+//! Owns [`NodeConfig`]; `node.default.toml` beside the sources is its reference. Takes what `aisle_mesh::config` read. Emits typed settings. On
+//! failure: an unknown key or a wrong value is refused with its place, before anything is opened.
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use aisle_mesh::telemetry::TelemetryConfig;
+use aisle_schemas::code::StoreKey;
+use aisle_schemas::ids::{DeviceId, NodeId, NodeName, StoreId, TenantId};
+use aisle_schemas::topic::DeviceKind;
+use ed25519_dalek::VerifyingKey;
+use secrecy::SecretString;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+/// The settings.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeConfig {
+    pub tenant: TenantId,
+    pub store: StoreId,
+    pub node: NodeName,
+    pub data_dir: PathBuf,
+    #[serde(default = "any_http")]
+    pub http_addr: SocketAddr,
+    #[serde(default = "any_mqtt")]
+    pub mqtt_addr: SocketAddr,
+    pub public_url: String,
+    pub broker: BrokerConfig,
+    #[serde(deserialize_with = "store_key")]
+    pub store_key: StoreKey,
+    #[serde(deserialize_with = "public_key")]
+    pub cloud_public_key: VerifyingKey,
+    #[serde(default)]
+    pub devices: Vec<DeviceConfig>,
+    #[serde(default)]
+    pub telemetry: TelemetryConfig,
+}
+
+/// The broker between stores and cloud.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrokerConfig {
+    pub host: String,
+    pub port: u16,
+    #[serde(deserialize_with = "secret")]
+    pub secret: SecretString,
+}
+
+/// A device of the store.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceConfig {
+    pub kind: DeviceKind,
+    pub id: DeviceId,
+    #[serde(deserialize_with = "secret")]
+    pub secret: SecretString,
+}
+
+impl fmt::Debug for DeviceConfig {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}", self.kind.as_str(), self.id)
+    }
+}
+
+impl NodeConfig {
+    /// The node's identity.
+    #[must_use]
+    pub fn node_id(&self) -> NodeId {
+        NodeId { tenant: self.tenant.clone(), store: self.store.clone(), node: self.node.clone() }
+    }
+}
+
+fn any_http() -> SocketAddr {
+    SocketAddr::from(([0, 0, 0, 0], 8081))
+}
+
+fn any_mqtt() -> SocketAddr {
+    SocketAddr::from(([0, 0, 0, 0], 1884))
+}
+
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
+    String::deserialize(deserializer).map(SecretString::from)
+}
+
+fn store_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StoreKey, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    StoreKey::from_hex(&text).ok_or_else(|| D::Error::custom("must be 32 bytes in hex"))
+}
+
+fn public_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<VerifyingKey, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let mut bytes = [0; 32];
+    hex::decode_to_slice(&text, &mut bytes).map_err(|_| D::Error::custom("must be 32 bytes in hex"))?;
+    VerifyingKey::from_bytes(&bytes).map_err(|_| D::Error::custom("must be an Ed25519 public key"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use aisle_mesh::config::{Sources, load_from};
+
+    use super::*;
+
+    #[test]
+    fn the_default_file_is_a_whole_configuration() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("node.default.toml");
+        let sources = Sources { role: "node", file: Some(file) };
+        let config: NodeConfig = load_from(&sources, [], &serde_json::json!({})).unwrap();
+        assert_eq!(config.node_id().to_string(), "aisle.berlin-mitte.n1");
+        assert_eq!(config.devices.len(), 3);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("node.default.toml");
+        let sources = Sources { role: "node", file: Some(file) };
+        let error = load_from::<NodeConfig>(&sources, [], &serde_json::json!({ "color": 1 })).unwrap_err();
+        assert!(error.to_string().contains("color"), "{error}");
+    }
+}

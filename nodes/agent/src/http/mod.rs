@@ -1,0 +1,143 @@
+//! The HTTP face of the store: pages, what browser surfaces stream and report, check-in of phones on the store's network.
+//!
+//! Owns the server, its limits and headers. Takes requests. Emits answers of actors, or problem details. On failure: a refused request is
+//! answered with a typed problem, counted, and changes nothing; the server itself ends with the node.
+mod body;
+mod devices;
+mod middleware;
+mod pages;
+mod phones;
+pub mod problem;
+mod sessions;
+mod sse;
+mod status;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpServer, web};
+use aisle_mesh::clock::Clock;
+use aisle_mesh::sync::node_driver::LinkStatus;
+use aisle_mesh::telemetry::Metrics;
+use aisle_schemas::ids::StoreId;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::config::DeviceConfig;
+use crate::devices::Faces;
+use crate::fatal::Fatal;
+use crate::journal::Journal;
+use crate::journal::load::DeviceSession;
+use sessions::Sessions;
+
+/// Threads that serve: surfaces wait far more than they work.
+const WORKERS: usize = 1;
+/// Connections at once; each surface holds one.
+const CONNECTIONS_MAX: usize = 4_096;
+/// Seconds that open requests have when the node stops; streams are cut.
+const PATIENCE_S: u64 = 1;
+
+/// What the HTTP face is made of.
+pub struct HttpConfig {
+    pub address: SocketAddr,
+    pub store: StoreId,
+    pub devices: Vec<DeviceConfig>,
+    pub sessions: Vec<DeviceSession>,
+    pub faces: Arc<Faces>,
+    pub journal: Journal,
+    pub link: watch::Receiver<LinkStatus>,
+    pub clock: Arc<dyn Clock>,
+    pub fatal: Fatal,
+    pub metrics: &'static Metrics,
+}
+
+/// What every handler may use.
+pub struct Shared {
+    pub store: StoreId,
+    pub sessions: Sessions,
+    pub faces: Arc<Faces>,
+    pub journal: Journal,
+    pub link: watch::Receiver<LinkStatus>,
+    pub clock: Arc<dyn Clock>,
+    pub fatal: Fatal,
+    pub metrics: &'static Metrics,
+}
+
+/// A running server.
+pub struct Server {
+    address: SocketAddr,
+    handle: ServerHandle,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+impl Server {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops listening, waits a moment for open requests, and ends.
+    pub async fn stop(self) {
+        self.handle.stop(true).await;
+        match self.task.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the HTTP server ended with an error"),
+            Err(error) => tracing::warn!(%error, "the HTTP server was interrupted"),
+        }
+    }
+}
+
+/// Starts the server.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub fn serve(config: HttpConfig) -> std::io::Result<Server> {
+    let HttpConfig { address, store, devices, sessions, faces, journal, link, clock, fatal, metrics } = config;
+    let sessions = Sessions::new(devices, sessions, journal.clone(), Arc::clone(&clock));
+    let shared = web::Data::new(Shared { store, sessions, faces, journal, link, clock, fatal, metrics });
+    let listener = TcpListener::bind(address)?;
+    let address = listener.local_addr()?;
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(shared.clone())
+            .wrap(actix_web::middleware::from_fn(middleware::around))
+            .configure(routes)
+            .default_service(web::to(problem::unknown_route))
+    })
+    .workers(WORKERS)
+    .max_connections(CONNECTIONS_MAX)
+    .shutdown_timeout(PATIENCE_S)
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    let handle = server.handle();
+    Ok(Server { address, handle, task: tokio::spawn(server) })
+}
+
+/// Mounts what `aisle_schemas::http::node::ROUTES` lists, and the pages.
+fn routes(config: &mut web::ServiceConfig) {
+    config
+        .route("/v1/device-sessions", web::post().to(devices::sign_in))
+        .route("/v1/screens/{screen}/events", web::get().to(devices::screen_events))
+        .route("/v1/screens/{screen}/plays", web::post().to(devices::plays))
+        .route("/v1/screens/{screen}/state", web::put().to(devices::state))
+        .route("/v1/screens/{screen}/interactions", web::post().to(devices::interaction))
+        .route("/v1/nfc/{display}/events", web::get().to(devices::nfc_events))
+        .route("/v1/nfc/{display}/taps", web::post().to(devices::tap))
+        .route("/v1/doors/{touchpoint}/events", web::get().to(devices::door_events))
+        .route("/v1/sensors/{touchpoint}/counts", web::post().to(devices::count))
+        .route("/v1/checkins", web::post().to(phones::check_in))
+        .route("/v1/visits/{token}/zones", web::post().to(phones::enter_zone))
+        .route("/v1/visits/{token}/checkout", web::post().to(phones::check_out))
+        .route("/v1/status", web::get().to(status::status))
+        .route("/healthz", web::get().to(status::healthz))
+        .route("/readyz", web::get().to(status::readyz))
+        .route("/metrics", web::get().to(status::metrics))
+        .route("/player/sw.js", web::get().to(pages::worker))
+        .route("/player/{screen}", web::get().to(pages::player))
+        .route("/nfc/{display}", web::get().to(pages::nfc))
+        .route("/door/{touchpoint}", web::get().to(pages::door))
+        .route("/assets/{path:.*}", web::get().to(pages::asset));
+}

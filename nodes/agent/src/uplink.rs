@@ -1,0 +1,93 @@
+//! The way to the cloud.
+//!
+//! Owns the node's end of the sync protocol: its driver over MQTT, and the status of the link. Takes the journal. Emits the status to whoever
+//! asks, and to the journal whether the link is open. On failure: it dials again for ever; the store works either way.
+use std::sync::Arc;
+
+use aisle_mesh::clock::Clock;
+use aisle_mesh::link::LinkConfig;
+use aisle_mesh::sync::log::Logged;
+use aisle_mesh::sync::node_driver::{LinkStatus, NodeSync, NodeSyncConfig, NodeSyncHandle};
+use aisle_mesh::sync::node_peer::NodeIntroduction;
+use aisle_mesh::sync::transport::MqttTransport;
+use aisle_schemas::ids::NodeId;
+use aisle_schemas::limits::{KEEP_ALIVE, PACKET_BYTES_MAX, RECEIVE_MAX_NODE, WINDOW_NODE};
+use aisle_schemas::record::RECORD_TYPES;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::config::BrokerConfig;
+use crate::journal::{Journal, SyncLog};
+
+/// A running uplink.
+pub struct Uplink {
+    sync: NodeSyncHandle,
+    status: watch::Receiver<LinkStatus>,
+    watcher: JoinHandle<()>,
+}
+
+impl Uplink {
+    /// Starts dialling.
+    #[must_use]
+    pub fn start(node: NodeId, broker: &BrokerConfig, journal: &Journal, clock: Arc<dyn Clock>) -> Self {
+        let BrokerConfig { host, port, secret } = broker;
+        let config = LinkConfig {
+            host: host.clone(),
+            port: *port,
+            client_id: node.to_string(),
+            username: Some(node.to_string()),
+            password: Some(secret.clone()),
+            will: None,
+            keep_alive: KEEP_ALIVE,
+            receive_max: RECEIVE_MAX_NODE,
+            packet_max: PACKET_BYTES_MAX,
+            in_flight: WINDOW_NODE,
+        };
+        let introduction = NodeIntroduction { software: env!("CARGO_PKG_VERSION").to_owned(), schemas: families() };
+        let log = Arc::new(SyncLog::new(journal.clone(), Arc::clone(&clock)));
+        let sync = NodeSync::spawn(NodeSyncConfig { node, introduction }, MqttTransport { config }, log, clock);
+        let logged = sync.logged_sender();
+        journal.notify(Box::new(move |Logged { stream, head, reserved }| logged.logged(stream, head, reserved)));
+        let status = sync.status();
+        let watcher = tokio::spawn(follow(status.clone(), journal.clone()));
+        Self { sync, status, watcher }
+    }
+
+    /// The link as it is.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<LinkStatus> {
+        self.status.clone()
+    }
+
+    /// Says that the node stops, and hangs up.
+    pub async fn stop(self) {
+        self.watcher.abort();
+        self.sync.stop().await;
+    }
+}
+
+/// Families of payloads that this node sends: the part of each type before its verb.
+fn families() -> Vec<String> {
+    let up = RECORD_TYPES.iter().filter(|record| record.stream.direction() == aisle_schemas::sync::Direction::Up);
+    let mut families: Vec<String> = up
+        .filter_map(|record| {
+            let mut parts = record.name.split('.');
+            let (noun, version) = (parts.nth(1)?, parts.next_back()?);
+            Some(format!("aisle.{noun}.{version}"))
+        })
+        .collect();
+    families.sort();
+    families.dedup();
+    families
+}
+
+async fn follow(mut status: watch::Receiver<LinkStatus>, journal: Journal) {
+    loop {
+        let open = status.borrow_and_update().open;
+        journal.set_link_open(open);
+        metrics::gauge!("aisle_link_open", "role" => "node").set(if open { 1.0 } else { 0.0 });
+        if status.changed().await.is_err() {
+            return;
+        }
+    }
+}
