@@ -36,7 +36,13 @@ document.body.append(root);
 
 const boot = newKey();
 const plays = await PlayQueue.open(screen, boot);
-const running: Record<string, Play> = {};
+/** Begun and not ended, per layout zone, with the monotonic instant of the beginning. */
+const running: Record<string, { readonly play: Play; readonly since: number }> = {};
+/** Written down so that a power cut loses no play, only the seconds since the last beat. */
+const noteRunning = () => {
+  const now = performance.now();
+  rememberRunning(screen, Object.fromEntries(Object.entries(running).map(([zone, { play, since }]) => [zone, { ...play, duration_ms: Math.round(now - since) }])));
+};
 let plan: ScreenPlan | undefined;
 let zones = new Map<string, Zone>();
 let lastFrame = performance.now();
@@ -64,15 +70,15 @@ const hostOf = (zone: string): ZoneHost => {
     started(item) {
       const play = begin(item);
       const since = performance.now();
-      running[zone] = play;
-      rememberRunning(screen, running);
+      running[zone] = { play, since };
+      noteRunning();
       let open = true;
       return {
         end(outcome) {
           if (!open) return;
           open = false;
-          if (running[zone] === play) delete running[zone];
-          rememberRunning(screen, running);
+          if (running[zone]?.play === play) delete running[zone];
+          noteRunning();
           void plays.add({ ...play, outcome, duration_ms: Math.round(performance.now() - since) });
         },
       };
@@ -126,6 +132,7 @@ function obey({ id, issued_at, ttl_s, command }: ScreenCommand): void {
 
 const report = (body: ScreenState) => ask(`${path}/state`, { method: "PUT", body }).catch(() => undefined);
 const beat = () => {
+  noteRunning();
   // A renderer that no longer draws must not say that it does.
   if (performance.now() - lastFrame < BEAT_MS * 2) void report({ online: true, plan_rev: plan?.rev ?? null, software: __VERSION__ });
 };
@@ -180,6 +187,6 @@ if ((await pair("screen", screen)) === "refused") {
       if (state === "refused" && !remembered) say(texts.unpaired.replace("{screen}", screen));
     },
     resync: () => undefined,
-  });
+  }, { resume: false });
   setInterval(beat, BEAT_MS);
 }

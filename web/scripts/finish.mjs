@@ -1,5 +1,5 @@
 //! Owns the last step of the build: the service workers with their precache lists, packed copies of files.
-//! Takes: dist/ as Vite left it, with its manifest. Emits: sw.js, player/sw.js, *.gz and *.br.
+//! Takes: dist/ as Vite left it, with its manifest. Emits: sw-shop.js (served as /sw.js), player/sw.js, *.gz and *.br.
 //! On failure: exits with the error; the build stops.
 import { readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
@@ -18,7 +18,7 @@ const PACKABLE = /\.(html|js|css|json|svg|webmanifest|txt)$/;
 
 /** Classic scripts, each in one file at a fixed address, which also says what it may serve. */
 const workers = [
-  { surface: "shop", source: "shop/sw-shop.ts", target: "sw.js" },
+  { surface: "shop", source: "shop/sw-shop.ts", target: "sw-shop.js" },
   { surface: "player", source: "player/sw-player.ts", target: "player/sw.js" },
 ];
 for (const { surface, source, target } of workers) {

@@ -35,6 +35,11 @@ export function dayAndClock(instant: number | string, locale: Locale): string {
   return new Intl.DateTimeFormat(TAGS[locale], { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }).format(new Date(instant));
 }
 
+/** "23. – 29. Nov." */
+export function days(from: number | string, to: number | string, locale: Locale): string {
+  return new Intl.DateTimeFormat(TAGS[locale], { day: "numeric", month: "short" }).formatRange(new Date(from), new Date(to));
+}
+
 export function count(value: number, locale: Locale): string {
   return new Intl.NumberFormat(TAGS[locale]).format(value);
 }

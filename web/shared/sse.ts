@@ -11,6 +11,10 @@ export interface Line {
   /** Ends the stream; nothing is emitted after. */
   close(): void;
 }
+export interface LineOptions {
+  /** False where each event is the whole state: then a server that began to count anew is not mistaken for an old one. */
+  readonly resume?: boolean;
+}
 export interface LineHandlers {
   event(name: string, data: unknown): void;
   state(state: LineState): void;
@@ -22,7 +26,7 @@ export interface LineHandlers {
 const SILENCE_MS = 40_000;
 
 /** fetch instead of EventSource: it shows comments and status, and can name the last event in the header. */
-export function openLine(address: string, handlers: LineHandlers): Line {
+export function openLine(address: string, handlers: LineHandlers, { resume = true }: LineOptions = {}): Line {
   let attempt = 0;
   let lastId = "";
   let closed = false;
@@ -42,7 +46,7 @@ export function openLine(address: string, handlers: LineHandlers): Line {
 
   const read = async (signal: AbortSignal, heard: () => void): Promise<boolean> => {
     const headers: Record<string, string> = { accept: "text/event-stream" };
-    if (lastId !== "") headers["last-event-id"] = lastId;
+    if (resume && lastId !== "") headers["last-event-id"] = lastId;
     const response = await fetch(address, { headers, credentials: "same-origin", cache: "no-store", signal });
     if (response.status === 401 || response.status === 403) return false;
     if (!response.ok || !response.body) return true;

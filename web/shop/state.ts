@@ -190,7 +190,9 @@ export async function changeMe(body: Partial<MeChange>): Promise<void> {
   try {
     const me = await ask<Me>("/v1/me", { method: "PUT", body });
     setLocale(me.language);
-    session.value = { state: "in", me };
+    // Whether the first page on consent is done is this page's to say, not an answer's.
+    const before = session.value;
+    session.value = { state: "in", me: { ...me, new: before.state === "in" && before.me.new } };
   } catch (error) {
     failed(error);
   }

@@ -48,9 +48,9 @@ export function DecisionsPage() {
   };
 
   const columns: Column<DecisionView>[] = [
-    { key: "at", head: t("decision.at"), cell: (row) => <span class="num">{dayAndClock(row.at, locale.value)}</span>, sort: (row) => row.at },
+    { key: "at", head: t("decision.at"), cell: (row) => <span class="num nowrap">{dayAndClock(row.at, locale.value)}</span>, sort: (row) => row.at },
     { key: "title", head: t("decision.offer"), cell: (row) => <strong>{local(row.title)}</strong>, sort: (row) => local(row.title) },
-    { key: "customer", head: t("decision.customer"), cell: (row) => <span class="mono">{shortId(row.customer)}</span>, sort: (row) => row.customer },
+    { key: "customer", head: t("decision.customer"), cell: (row) => <span class="num nowrap">{shortId(row.customer)}</span>, sort: (row) => row.customer },
     { key: "channel", head: t("decision.channel"), cell: (row) => row.channel, sort: (row) => row.channel },
     {
       key: "verdict",

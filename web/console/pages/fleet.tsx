@@ -1,6 +1,7 @@
 //! Owns the fleet at a glance: each node's line, what it still holds, what cannot be applied.
-import { scenicUrl } from "../../shared/art.ts";
+import { Link2, Link2Off } from "lucide";
 import { ask } from "../../shared/api.ts";
+import { scenicUrl } from "../../shared/art.ts";
 import { ago, clockSeconds, count, dayAndClock } from "../../shared/format.ts";
 import type { Fleet, NodeLink, QuarantineView } from "../../shared/types.ts";
 import { Badge, Empty } from "../../shared/ui/feedback.tsx";
@@ -8,7 +9,6 @@ import { useLoaded } from "../../shared/ui/load.ts";
 import { locale } from "../../shared/ui/locale.ts";
 import { type Column, Table } from "../../shared/ui/table.tsx";
 import { Timeline } from "../../shared/ui/timeline.tsx";
-import { Link2, Link2Off } from "lucide";
 import { Failed, Head } from "../parts/head.tsx";
 import { linkEvents, links, resyncs } from "../state.ts";
 import { t } from "../texts.ts";
@@ -19,7 +19,7 @@ export function FleetPage() {
   const nodes = data?.nodes.map((node) => newest(node, links.value[node.node]));
   const lost = nodes?.filter((node) => node.state === "lost").length ?? 0;
   const columns: Column<NodeLink>[] = [
-    { key: "node", head: t("fleet.node"), cell: (row) => <strong>{row.node}</strong>, sort: (row) => row.node },
+    { key: "node", head: t("fleet.node"), cell: (row) => <strong class="nowrap">{row.node}</strong>, sort: (row) => row.node },
     {
       key: "state",
       head: t("fleet.state"),
@@ -30,15 +30,15 @@ export function FleetPage() {
       ),
       sort: (row) => row.state,
     },
-    { key: "seen", head: t("fleet.seen"), cell: (row) => (row.seen_at ? ago(row.seen_at, Date.now(), locale.value) : t("fleet.never")), sort: (row) => row.seen_at ?? "" },
-    { key: "since", head: t("fleet.since"), cell: (row) => (row.since ? dayAndClock(row.since, locale.value) : "–"), sort: (row) => row.since ?? "" },
+    { key: "seen", head: t("fleet.seen"), cell: (row) => <span class="nowrap">{row.seen_at ? ago(row.seen_at, Date.now(), locale.value) : t("fleet.never")}</span>, sort: (row) => row.seen_at ?? "" },
+    { key: "since", head: t("fleet.since"), cell: (row) => <span class="num nowrap">{row.since ? dayAndClock(row.since, locale.value) : "–"}</span>, sort: (row) => row.since ?? "" },
     { key: "pending", head: t("fleet.pending"), cell: (row) => count(row.pending, locale.value), sort: (row) => row.pending, end: true },
     { key: "applied", head: t("fleet.applied"), cell: (row) => count(row.applied, locale.value), sort: (row) => row.applied, end: true },
     { key: "quarantined", head: t("fleet.quarantined"), cell: (row) => (row.quarantined > 0 ? <Badge tone="warning">{count(row.quarantined, locale.value)}</Badge> : "0"), sort: (row) => row.quarantined, end: true },
-    { key: "software", head: t("fleet.software"), cell: (row) => row.software || "–", sort: (row) => row.software },
+    { key: "software", head: t("fleet.software"), cell: (row) => <span class="nowrap">{row.software || "–"}</span>, sort: (row) => row.software },
   ];
   const held: Column<QuarantineView>[] = [
-    { key: "at", head: t("decision.at"), cell: (row) => <span class="num">{dayAndClock(row.at, locale.value)}</span>, sort: (row) => row.at },
+    { key: "at", head: t("decision.at"), cell: (row) => <span class="num nowrap">{dayAndClock(row.at, locale.value)}</span>, sort: (row) => row.at },
     { key: "node", head: t("fleet.node"), cell: (row) => row.node, sort: (row) => row.node },
     { key: "type", head: t("fleet.type"), cell: (row) => <span class="mono">{row.type_name}</span>, sort: (row) => row.type_name },
     { key: "error", head: t("fleet.error"), cell: (row) => row.error },

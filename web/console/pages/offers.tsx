@@ -3,7 +3,7 @@ import { Plus } from "lucide";
 import { useEffect } from "preact/hooks";
 import { ask } from "../../shared/api.ts";
 import { ART_HUES, artName, artUrl, scenicUrl } from "../../shared/art.ts";
-import { count, dayAndClock, money } from "../../shared/format.ts";
+import { count, dayAndClock, days, money } from "../../shared/format.ts";
 import type { OfferView, Offers } from "../../shared/types.ts";
 import { Button } from "../../shared/ui/button.tsx";
 import { Badge, Empty } from "../../shared/ui/feedback.tsx";
@@ -49,7 +49,7 @@ export function OffersPage() {
       sort: (offer) => offer.state,
     },
     { key: "price", head: t("offers.price"), cell: ({ draft }) => money(draft.price, locale.value), sort: ({ draft }) => draft.price.minor, end: true },
-    { key: "runs", head: t("offers.runs"), cell: ({ draft }) => <span class="num">{t("offers.span", { from: dayAndClock(draft.from, locale.value), to: dayAndClock(draft.to, locale.value) })}</span>, sort: ({ draft }) => draft.to },
+    { key: "runs", head: t("offers.runs"), cell: ({ draft }) => <span class="num nowrap" title={t("offers.span", { from: dayAndClock(draft.from, locale.value), to: dayAndClock(draft.to, locale.value) })}>{days(draft.from, draft.to, locale.value)}</span>, sort: ({ draft }) => draft.to },
     { key: "surfaces", head: t("offers.surfaces"), cell: ({ draft }) => draft.target.surfaces.map((surface) => t(SURFACES[surface])).join(", ") },
     { key: "cards", head: t("offers.cards"), cell: (offer) => count(offer.cards_today, locale.value), sort: (offer) => offer.cards_today, end: true },
     { key: "plays", head: t("offers.plays"), cell: (offer) => count(offer.plays_today, locale.value), sort: (offer) => offer.plays_today, end: true },
