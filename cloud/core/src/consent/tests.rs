@@ -62,7 +62,9 @@ fn recorded(texts: &LegalTexts, changes: Vec<ConsentChange>) -> Vec<ConsentRecor
     let mut records: Vec<ConsentRecord> = Vec::new();
     for change in changes {
         let epoch = Epoch(records.len() as u64);
-        match record_change(&records, texts, epoch, change, day(100)).unwrap() {
+        // The cloud's clock runs on with each arrival, whatever the customer's clock says.
+        let recorded_at = day(100) + TimeDelta::seconds(records.len() as i64);
+        match record_change(&records, texts, epoch, change, recorded_at).unwrap() {
             ConsentChanged::Recorded(record) => records.push(*record),
             ConsentChanged::Known(_) => {}
         }
@@ -109,6 +111,19 @@ fn a_withdrawal_at_the_same_instant_wins_over_the_grant() {
     let texts = texts(&[text(1, 0, TextChange::Editorial)]);
     let records = recorded(&texts, vec![change(2, ConsentState::Withdrawn, 1, day(1)), change(1, ConsentState::Granted, 1, day(1))]);
     assert!(matches!(ask(&records, &texts, day(1)), Err(ConsentDenied::Withdrawn(_))));
+}
+
+#[test]
+fn w3_a_withdrawal_that_arrives_late_does_not_undo_a_newer_grant() {
+    let texts = texts(&[text(1, 0, TextChange::Editorial)]);
+    let late = vec![
+        change(1, ConsentState::Granted, 1, day(1)),
+        change(2, ConsentState::Granted, 1, day(5)),
+        change(3, ConsentState::Withdrawn, 1, day(3)),
+    ];
+    let records = recorded(&texts, late);
+    assert_eq!(ask(&records, &texts, day(4)), Err(ConsentDenied::Withdrawn(Epoch(3))));
+    assert_eq!(ask(&records, &texts, day(6)), Ok(ConsentId(Uuid::from_u128(2))));
 }
 
 #[test]

@@ -420,6 +420,15 @@ fn budgets_outside_the_store_refill_with_time_and_a_dear_message_leaves_them_neg
 }
 
 #[test]
+fn ten_minutes_between_interrupts_are_enough_and_other_channels_need_none() {
+    let after = |minutes: i64| push().with(|q| q.person.sends.push(sent(MessageChannel::Watch, -minutes)));
+    assert_eq!(after(9).answer(), "attention:gap");
+    assert_eq!(after(10).answer(), "sent");
+    assert_eq!(after(9).with(|q| q.candidate.channel = MessageChannel::InAppCard).answer(), "sent");
+    assert_eq!(push().with(|q| q.person.sends.push(sent(MessageChannel::InAppCard, -1))).answer(), "sent");
+}
+
+#[test]
 fn all_contexts_together_leave_five_units_a_week() {
     let busy_week = |count: i64| {
         push().with(|q| {
