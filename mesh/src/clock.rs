@@ -43,8 +43,9 @@ impl SystemClock {
 }
 
 impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that everything else is given")]
     fn now(&self) -> DateTime<Utc> {
-        to_micros(Utc::now())
+        cut_to_micros(Utc::now())
     }
     fn monotonic_ms(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
@@ -86,6 +87,6 @@ impl Clock for ManualClock {
     }
 }
 
-fn to_micros(t: DateTime<Utc>) -> DateTime<Utc> {
+fn cut_to_micros(t: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(t.timestamp_micros()).unwrap_or(t)
 }
