@@ -110,6 +110,7 @@ CREATE TABLE down_document (
     PRIMARY KEY (node, key)
 );
 CREATE UNIQUE INDEX down_document_by_seq ON down_document (node, seq);
+CREATE INDEX down_document_in_force ON down_document (node) WHERE NOT deleted;
 
 CREATE TABLE reported (
     node TEXT NOT NULL REFERENCES node (id),

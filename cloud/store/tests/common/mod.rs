@@ -28,7 +28,7 @@ pub mod id {
     use super::uuid;
     use aisle_schemas::ids::*;
     ids!(event: EventId, customer: CustomerId, visit: VisitId, offer: OfferId, campaign: CampaignId, card: CardId, decision: DecisionId,
-        candidate: CandidateId, pass: PassId, boot: BootId, tap: TapId, dialogue: DialogueId, consent: ConsentId);
+        candidate: CandidateId, pass: PassId, dialogue: DialogueId, consent: ConsentId);
 }
 
 pub fn node(text: &str) -> NodeId {
