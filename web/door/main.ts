@@ -66,5 +66,5 @@ if ((await pair("door", door)) === "refused") {
     },
     state: (state) => say(state === "refused" ? texts.unpaired.replace("{door}", door) : undefined),
     resync: () => undefined,
-  }, { resume: false });
+  }, { display: true });
 }

@@ -55,5 +55,5 @@ if ((await pair("nfc", display)) === "refused") {
       view.say(state === "refused" ? texts.unpaired.replace("{display}", display) : undefined);
     },
     resync: () => undefined,
-  }, { resume: false });
+  }, { display: true });
 }

@@ -187,6 +187,6 @@ if ((await pair("screen", screen)) === "refused") {
       if (state === "refused" && !remembered) say(texts.unpaired.replace("{screen}", screen));
     },
     resync: () => undefined,
-  }, { resume: false });
+  }, { display: true });
   setInterval(beat, BEAT_MS);
 }

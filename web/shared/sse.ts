@@ -1,6 +1,6 @@
 //! Owns the live line to a server: one stream for all topics, reconnected with growing, jittered pauses.
 //! Takes: an address. Emits: parsed events in order, the state of the line, `resync`.
-//! On failure: says `offline` and keeps trying; 401 and 403 say `refused` and stop; a body that is not
+//! On failure: says `offline` and keeps trying; 401 and 403 say `refused` and stop (a display asks again); a body that is not
 //! JSON is skipped.
 import { backoffMs } from "./backoff.ts";
 import { parser } from "./sse-parser.ts";
@@ -12,8 +12,11 @@ export interface Line {
   close(): void;
 }
 export interface LineOptions {
-  /** False where each event is the whole state: then a server that began to count anew is not mistaken for an old one. */
-  readonly resume?: boolean;
+  /**
+   * A display in a store, with nobody in front of it to help: each event is the whole state, so a server that began
+   * to count anew is not mistaken for an old one; and a refusal is asked about again, for it may have been mended.
+   */
+  readonly display?: boolean;
 }
 export interface LineHandlers {
   event(name: string, data: unknown): void;
@@ -24,9 +27,11 @@ export interface LineHandlers {
 
 /** The server says something every 15 s, a comment at least; after two missing ones the line is dead. */
 const SILENCE_MS = 40_000;
+/** How long a display waits before it asks again after a refusal. */
+const REFUSED_MS = 60_000;
 
 /** fetch instead of EventSource: it shows comments and status, and can name the last event in the header. */
-export function openLine(address: string, handlers: LineHandlers, { resume = true }: LineOptions = {}): Line {
+export function openLine(address: string, handlers: LineHandlers, { display = false }: LineOptions = {}): Line {
   let attempt = 0;
   let lastId = "";
   let closed = false;
@@ -46,7 +51,7 @@ export function openLine(address: string, handlers: LineHandlers, { resume = tru
 
   const read = async (signal: AbortSignal, heard: () => void): Promise<boolean> => {
     const headers: Record<string, string> = { accept: "text/event-stream" };
-    if (resume && lastId !== "") headers["last-event-id"] = lastId;
+    if (!display && lastId !== "") headers["last-event-id"] = lastId;
     const response = await fetch(address, { headers, credentials: "same-origin", cache: "no-store", signal });
     if (response.status === 401 || response.status === 403) return false;
     if (!response.ok || !response.body) return true;
@@ -86,6 +91,7 @@ export function openLine(address: string, handlers: LineHandlers, { resume = tru
     if (closed || abort !== mine) return;
     handlers.state(again ? "offline" : "refused");
     if (again) retry = setTimeout(connect, backoffMs(attempt++, Math.random()));
+    else if (display) retry = setTimeout(connect, REFUSED_MS);
   };
 
   const online = () => {

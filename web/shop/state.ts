@@ -2,7 +2,7 @@
 //! Takes: events of /v1/me/events. Emits: signals that pages draw. Nothing of it is ever written to the phone's storage.
 //! On failure: keeps what it has, says since when; a session that ended leads to sign-in.
 import { signal } from "@preact/signals";
-import { ApiError, type Fault, ask, newKey } from "../shared/api.ts";
+import { ApiError, type Fault, ask, clockSkewMs, newKey } from "../shared/api.ts";
 import { type Line, type LineState, openLine } from "../shared/sse.ts";
 import type { Bookmark, Bookmarks, Card, CheckInRefusal, Consents, Feed, Home, Me, MeChange, PushMessage, VisitView } from "../shared/types.ts";
 import { setLocale } from "../shared/ui/locale.ts";
@@ -28,6 +28,9 @@ export const refusal = signal<CheckInRefusal | undefined>(undefined);
 export const justOpened = signal<VisitView | undefined>(undefined);
 
 let stream: Line | undefined;
+
+/** Offers end by the server's clock; a phone may be minutes off. */
+const now = () => Date.now() - (clockSkewMs() ?? 0);
 
 export async function start(): Promise<void> {
   try {
@@ -65,7 +68,7 @@ export async function refresh(): Promise<void> {
   };
   await Promise.all([
     part<Home>("/v1/me/home", (answer) => (home.value = answer)),
-    part<Feed>("/v1/me/feed", (answer) => (cards.value = alive(answer.cards, Date.now()))),
+    part<Feed>("/v1/me/feed", (answer) => (cards.value = alive(answer.cards, now()))),
     part<Bookmarks>("/v1/me/bookmarks", (answer) => (bookmarks.value = answer.bookmarks)),
   ]);
 }
@@ -203,11 +206,11 @@ export async function signOut(): Promise<void> {
   signedOut();
 }
 
-/** Offers end while the page is open; a minute's grain is enough because the server refuses them anyway. */
+/** Offers end while the page is open; a coarse grain is enough because the server refuses them anyway. */
 const SWEEP_MS = 20_000;
 setInterval(() => {
-  const now = Date.now();
-  if (cards.value?.some((card) => now >= Date.parse(card.until))) cards.value = alive(cards.value, now);
+  const instant = now();
+  if (cards.value?.some((card) => instant >= Date.parse(card.until))) cards.value = alive(cards.value, instant);
 }, SWEEP_MS);
 
 /** A phone that sleeps loses its line; on waking, what is on screen must be true. */

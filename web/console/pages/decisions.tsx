@@ -50,19 +50,21 @@ export function DecisionsPage() {
   const columns: Column<DecisionView>[] = [
     { key: "at", head: t("decision.at"), cell: (row) => <span class="num nowrap">{dayAndClock(row.at, locale.value)}</span>, sort: (row) => row.at },
     { key: "title", head: t("decision.offer"), cell: (row) => <strong>{local(row.title)}</strong>, sort: (row) => local(row.title) },
-    { key: "customer", head: t("decision.customer"), cell: (row) => <span class="num nowrap">{shortId(row.customer)}</span>, sort: (row) => row.customer },
-    { key: "channel", head: t("decision.channel"), cell: (row) => row.channel, sort: (row) => row.channel },
     {
       key: "verdict",
       head: t("decision.verdict"),
       cell: (row) => (
-        <Badge tone={row.sent ? "success" : row.reason === "quiet_hours" ? "warning" : "neutral"} dot>
-          {row.sent ? t("decision.sent") : t("decision.clause", { clause: row.clause ?? 0 })}
-        </Badge>
+        <span class="verdict-cell">
+          <Badge tone={row.sent ? "success" : row.reason === "quiet_hours" ? "warning" : "neutral"} dot>
+            {row.sent ? t("decision.sent") : t("decision.clause", { clause: row.clause ?? 0 })}
+          </Badge>
+          {row.sent ? null : <span>{reasonText(row.reason)}</span>}
+        </span>
       ),
       sort: (row) => (row.sent ? 0 : (row.clause ?? 11)),
     },
-    { key: "reason", head: t("decision.reason"), cell: (row) => reasonText(row.reason), sort: (row) => row.reason },
+    { key: "customer", head: t("decision.customer"), cell: (row) => <span class="num nowrap">{shortId(row.customer)}</span>, sort: (row) => row.customer },
+    { key: "channel", head: t("decision.channel"), cell: (row) => row.channel, sort: (row) => row.channel },
   ];
 
   return (

@@ -19,7 +19,18 @@ export function FleetPage() {
   const nodes = data?.nodes.map((node) => newest(node, links.value[node.node]));
   const lost = nodes?.filter((node) => node.state === "lost").length ?? 0;
   const columns: Column<NodeLink>[] = [
-    { key: "node", head: t("fleet.node"), cell: (row) => <strong class="nowrap">{row.node}</strong>, sort: (row) => row.node },
+    {
+      key: "node",
+      head: t("fleet.node"),
+      cell: (row) => (
+        <>
+          <strong class="nowrap">{row.node}</strong>
+          <br />
+          <span class="quiet">{row.software || "–"}</span>
+        </>
+      ),
+      sort: (row) => row.node,
+    },
     {
       key: "state",
       head: t("fleet.state"),
@@ -35,7 +46,6 @@ export function FleetPage() {
     { key: "pending", head: t("fleet.pending"), cell: (row) => count(row.pending, locale.value), sort: (row) => row.pending, end: true },
     { key: "applied", head: t("fleet.applied"), cell: (row) => count(row.applied, locale.value), sort: (row) => row.applied, end: true },
     { key: "quarantined", head: t("fleet.quarantined"), cell: (row) => (row.quarantined > 0 ? <Badge tone="warning">{count(row.quarantined, locale.value)}</Badge> : "0"), sort: (row) => row.quarantined, end: true },
-    { key: "software", head: t("fleet.software"), cell: (row) => <span class="nowrap">{row.software || "–"}</span>, sort: (row) => row.software },
   ];
   const held: Column<QuarantineView>[] = [
     { key: "at", head: t("decision.at"), cell: (row) => <span class="num nowrap">{dayAndClock(row.at, locale.value)}</span>, sort: (row) => row.at },

@@ -102,6 +102,24 @@ describe("the live line", () => {
     expect(attempts).toHaveLength(1);
   });
 
+  it("lets a display ask again a minute after a refusal, and for the whole state", async () => {
+    line?.close();
+    attempts = [];
+    line = openLine("/v1/screens/x/events", { event: () => undefined, state: (state) => seen.states.push(state), resync: () => undefined }, { display: true });
+    latest().answer(200);
+    latest().send("id: 9\nevent: plan\ndata: {}\n\n");
+    await settle();
+    latest().cut();
+    await settle();
+    await vi.advanceTimersByTimeAsync(500);
+    expect(latest().lastEventId).toBeUndefined();
+    latest().answer(403);
+    await settle();
+    expect(seen.states.at(-1)).toBe("refused");
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(attempts).toHaveLength(3);
+  });
+
   it("asks for everything again on resync, and skips a body that is not JSON", async () => {
     latest().answer(200);
     latest().send('event: resync\ndata: {}\n\nevent: card\ndata: {"half\n\nevent: card\ndata: 2\n\n');
