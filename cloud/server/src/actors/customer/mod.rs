@@ -1,0 +1,293 @@
+//! Customer actors: one writer per customer, sharded by the id's hash.
+//!
+//! Owns the state of every customer of its shard in memory, a cache in front of the database. Takes [`Work`]: a command for one customer.
+//! Emits what follows from a commit: events on streams, records for stores, outbox rows, timers, and the command's answer. Each command is
+//! decided, committed, applied; nothing that was not committed is ever seen. On failure: the customer's state is dropped and read again, so
+//! what is in memory never runs ahead of what is stored. Full mailbox: the caller gets `busy` and tries again.
+
+pub mod change;
+pub mod commands;
+pub mod state;
+pub mod view;
+
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use aisle_cloud_core::ranking::Popularity;
+use aisle_mesh::clock::Clock;
+use aisle_schemas::ids::CustomerId;
+use aisle_store::{Db, StoreError, customer, customer_commit};
+use actix::{Actor, ActorFutureExt, AtomicResponse, Context, Handler, Message, Recipient, WrapFuture, dev::SendError};
+use actix_web::http::StatusCode;
+use chrono::{DateTime, Utc};
+use moka::sync::Cache;
+use tokio::sync::{oneshot, watch};
+use tracing::Instrument;
+
+use self::{
+    change::{Changes, VisitChange},
+    state::Customer,
+};
+use crate::{
+    actors::fleet::PRESENT_LIFE,
+    catalogue::Catalogue,
+    ingest::{Committed, Feed},
+    problem::Refusal,
+    settings::Settings,
+    shared::{Channel, Shared},
+    timers::Timers,
+};
+
+/// Shards of an instance: many, because each waits for its commits one after the other.
+pub const SHARDS: usize = 64;
+/// Commands that may wait for one shard; at some ms each this is about a second of work.
+pub const MAILBOX: usize = 256;
+/// Customers kept in memory by one instance.
+pub const CACHED_MAX: u64 = 100_000;
+/// How long one is kept unused.
+const CACHED_LIFE: Duration = Duration::from_secs(30 * 60);
+/// Decisions on stale state before giving up: with one writer the second finds its own truth.
+const ATTEMPTS: u32 = 3;
+
+/// What decisions rest on beside the customer's own state.
+pub struct World {
+    pub now: DateTime<Utc>,
+    pub catalogue: Arc<Catalogue>,
+    /// What sells, for ranking.
+    pub popularity: Arc<Popularity>,
+    pub settings: Arc<Settings>,
+    /// Of what led to the command.
+    pub traceparent: Option<String>,
+}
+
+/// What a decision came to.
+pub struct Decided<A> {
+    pub changes: Changes,
+    pub answer: A,
+}
+
+impl<A> Decided<A> {
+    /// An answer that changes nothing.
+    pub fn answer(answer: A) -> Self {
+        Self { changes: Changes::default(), answer }
+    }
+}
+
+/// Something asked of one customer's owner. `decide` is pure but for the ids it draws, and may be called again on newer state.
+pub trait Command: Send + Sync + 'static {
+    type Answer: Send + 'static;
+    /// Of its span.
+    const NAME: &'static str;
+    fn decide(&self, customer: &Customer, world: &World) -> Result<Decided<Self::Answer>, Refusal>;
+    /// What a unique key that stands already means for this command.
+    fn conflict(&self) -> Refusal {
+        Refusal::conflict("conflict")
+    }
+}
+
+/// What the shards share.
+pub struct Ports {
+    pub db: Db,
+    pub clock: Arc<dyn Clock>,
+    pub shared: Arc<dyn Shared>,
+    pub settings: Arc<Settings>,
+    pub catalogue: watch::Receiver<Arc<Catalogue>>,
+    pub popularity: watch::Receiver<Arc<Popularity>>,
+    pub feed: Feed,
+    pub timers: Timers,
+    /// Customers in memory. Only a customer's shard touches its entry.
+    cached: Cache<CustomerId, Arc<Customer>>,
+}
+
+impl Ports {
+    #[expect(clippy::too_many_arguments, reason = "built once, in app.rs, from everything a decision may lead to")]
+    pub fn new(
+        db: Db,
+        clock: Arc<dyn Clock>,
+        shared: Arc<dyn Shared>,
+        settings: Arc<Settings>,
+        catalogue: watch::Receiver<Arc<Catalogue>>,
+        popularity: watch::Receiver<Arc<Popularity>>,
+        feed: Feed,
+        timers: Timers,
+    ) -> Self {
+        let cached = Cache::builder().max_capacity(CACHED_MAX).time_to_idle(CACHED_LIFE).build();
+        Self { db, clock, shared, settings, catalogue, popularity, feed, timers, cached }
+    }
+
+    fn world(&self, traceparent: Option<String>) -> World {
+        World {
+            now: self.clock.now(),
+            catalogue: Arc::clone(&self.catalogue.borrow()),
+            popularity: Arc::clone(&self.popularity.borrow()),
+            settings: Arc::clone(&self.settings),
+            traceparent,
+        }
+    }
+
+    async fn take(&self, id: CustomerId) -> Result<Customer, Refusal> {
+        if let Some(cached) = self.cached.remove(&id) {
+            return Ok(Arc::unwrap_or_clone(cached));
+        }
+        let rows = customer::load(&self.db, id, self.clock.now()).await.map_err(Refusal::unavailable)?;
+        let rows = rows.ok_or_else(|| Refusal::not_found("customer"))?;
+        Customer::from_rows(rows).map_err(Refusal::unavailable)
+    }
+
+    fn keep(&self, customer: Customer) {
+        self.cached.insert(customer.id(), Arc::new(customer));
+    }
+
+    /// Decide, commit, apply, tell.
+    async fn run<C: Command>(&self, id: CustomerId, command: &C, traceparent: Option<String>) -> Result<C::Answer, Refusal> {
+        for _ in 0..ATTEMPTS {
+            let mut customer = self.take(id).await?;
+            let world = self.world(traceparent.clone());
+            let Decided { changes, answer } = match command.decide(&customer, &world) {
+                Ok(decided) => decided,
+                Err(refusal) => {
+                    self.keep(customer);
+                    return Err(refusal);
+                }
+            };
+            if changes.is_stored() {
+                let commit = changes.to_commit(id, customer.profile.version, world.now);
+                // From here on the state in hand may be behind what is stored: it is kept only when the commit is known to stand.
+                match customer_commit::commit(&self.db, commit).await {
+                    Ok(committed) => {
+                        customer.apply(&changes, committed.version, world.now).map_err(Refusal::unavailable)?;
+                        self.feed.push(Committed { outbox: committed.outbox, logged: committed.logged, reread: false });
+                    }
+                    Err(StoreError::Stale) => continue,
+                    Err(StoreError::Conflict(_) | StoreError::CodeUsed) => return Err(command.conflict()),
+                    Err(error) => return Err(Refusal::unavailable(error)),
+                }
+            } else {
+                let version = customer.profile.version;
+                customer.apply(&changes, version, world.now).map_err(Refusal::unavailable)?;
+            }
+            self.tell(id, changes, world.now).await;
+            if let Some(due) = customer.next_due() {
+                self.timers.set(id, due);
+            }
+            self.keep(customer);
+            return Ok(answer);
+        }
+        Err(Refusal::unavailable(StoreError::Stale))
+    }
+
+    /// Streams hear what was committed. One that cannot be reached costs its readers a look at their feed, nothing else.
+    async fn tell(&self, id: CustomerId, changes: Changes, now: DateTime<Utc>) {
+        let counted = match &changes.visit {
+            Some(VisitChange::Opened(visit)) => self.shared.present(&visit.store, visit.visit, now + PRESENT_LIFE).await,
+            Some(VisitChange::Closed(visit)) => self.shared.absent(&visit.store, visit.visit).await,
+            Some(VisitChange::Moved(_)) | None => Ok(()),
+        };
+        if let Err(error) = counted {
+            tracing::debug!(error = &error as &dyn std::error::Error, "a visit is counted later");
+        }
+        let own = changes.live.into_iter().map(|event| (Channel::Customer(id), event));
+        let console = changes.console.into_iter().map(|event| (Channel::Console, event));
+        for (channel, event) in own.chain(console) {
+            if let Err(error) = self.shared.publish(&channel, event, now).await {
+                metrics::counter!("aisle_live_events_lost_total", "role" => "cloud").increment(1);
+                tracing::warn!(error = &error as &dyn std::error::Error, "a live event was not published");
+            }
+        }
+    }
+}
+
+type Running<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+trait Job: Send {
+    fn run(self: Box<Self>, ports: &Ports) -> Running<'_>;
+}
+
+struct Asked<C: Command> {
+    customer: CustomerId,
+    command: C,
+    traceparent: Option<String>,
+    answer: oneshot::Sender<Result<C::Answer, Refusal>>,
+    span: tracing::Span,
+}
+
+impl<C: Command> Job for Asked<C> {
+    fn run(self: Box<Self>, ports: &Ports) -> Running<'_> {
+        Box::pin(async move {
+            let Self { customer, command, traceparent, answer, span } = *self;
+            let outcome = ports.run(customer, &command, traceparent).instrument(span).await;
+            // A caller that went away does not want to know.
+            drop(answer.send(outcome));
+        })
+    }
+}
+
+/// One command for one customer.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Work(Box<dyn Job>);
+
+/// See the module.
+pub struct CustomerShard {
+    ports: Arc<Ports>,
+}
+
+impl CustomerShard {
+    pub fn new(ports: Arc<Ports>) -> Self {
+        Self { ports }
+    }
+}
+
+impl Actor for CustomerShard {
+    type Context = Context<Self>;
+    fn started(&mut self, context: &mut Self::Context) {
+        context.set_mailbox_capacity(MAILBOX);
+    }
+}
+
+impl Handler<Work> for CustomerShard {
+    type Result = AtomicResponse<Self, ()>;
+    fn handle(&mut self, Work(job): Work, _context: &mut Self::Context) -> Self::Result {
+        let ports = Arc::clone(&self.ports);
+        // Atomic: the next command of this shard sees what this one committed.
+        AtomicResponse::new(Box::pin(async move { job.run(&ports).await }.into_actor(self).map(|(), _, _| ())))
+    }
+}
+
+/// Where commands go: the way to every customer.
+#[derive(Clone)]
+pub struct Customers {
+    shards: Arc<[Recipient<Work>]>,
+}
+
+impl Customers {
+    pub fn new(shards: Vec<Recipient<Work>>) -> Self {
+        Self { shards: shards.into() }
+    }
+
+    /// Asks a customer's owner and waits for the answer.
+    pub async fn ask<C: Command>(&self, customer: CustomerId, command: C, traceparent: Option<String>) -> Result<C::Answer, Refusal> {
+        let (answer, answered) = oneshot::channel();
+        let span = tracing::info_span!("actor.customer.decide", command = C::NAME);
+        let job = Asked { customer, command, traceparent, answer, span };
+        let shard = &self.shards[shard_of(customer, self.shards.len())];
+        match shard.try_send(Work(Box::new(job))) {
+            Ok(()) => {}
+            Err(SendError::Full(_)) => {
+                metrics::counter!("aisle_mailbox_full_total", "role" => "cloud", "actor" => "customer").increment(1);
+                return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy").retry_after(Duration::from_secs(1)));
+            }
+            Err(SendError::Closed(_)) => return Err(stopped()),
+        }
+        answered.await.unwrap_or_else(|_| Err(stopped()))
+    }
+}
+
+fn stopped() -> Refusal {
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "stopping").retry_after(Duration::from_secs(1))
+}
+
+/// The last bytes of a UUIDv7 are random, so they spread evenly.
+fn shard_of(customer: CustomerId, shards: usize) -> usize {
+    let [.., a, b] = *customer.0.as_bytes();
+    usize::from(u16::from_be_bytes([a, b])) % shards
+}

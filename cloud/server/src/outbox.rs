@@ -1,0 +1,183 @@
+//! Brings what was committed to where it goes on: outbox rows to the owners of their effects, heads of down logs to the nodes' links.
+//!
+//! Owns the rows that are under way at this instance. Takes rows from the feed, without a look at the database; reads the table at start,
+//! after an overflow and every few seconds for what failed. Emits commands. Rows of one key go one after the other, in order; a row ends in
+//! the transaction of its effect. On failure: the row stays and is tried again, ever more slowly, and is never dropped.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use aisle_mesh::sync::owner_driver::OwnerLoggedSender;
+use aisle_store::{Db, LoggedDown, OutboxRow, StoreError, outbox};
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use tokio::sync::watch;
+
+use crate::{
+    ingest::{Committed, FeedSource},
+    routing::Consumers,
+};
+
+/// Keys whose rows are being handled at the same time.
+const KEYS_MAX: usize = 256;
+/// Rows that wait here; beyond it they stay in the table until there is room.
+const ROWS_MAX: usize = 8192;
+/// Rows read at once.
+const READ_MAX: u32 = 1024;
+/// Time between looks at the table.
+const LOOK: Duration = Duration::from_secs(5);
+/// First and longest wait before a row is tried again.
+const RETRY: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(30)];
+
+/// Rows by key, oldest first; the first of a key may be under way.
+#[derive(Default)]
+struct Waiting {
+    by_key: HashMap<String, VecDeque<OutboxRow>>,
+    places: HashSet<i64>,
+    /// Keys that may start.
+    ready: VecDeque<String>,
+}
+
+impl Waiting {
+    fn has_room(&self) -> bool {
+        self.places.len() < ROWS_MAX
+    }
+    fn add(&mut self, row: OutboxRow) {
+        if !self.has_room() || !self.places.insert(row.place) {
+            return;
+        }
+        let key = row.message.key();
+        let rows = self.by_key.entry(key.clone()).or_default();
+        rows.push_back(row);
+        if rows.len() == 1 {
+            self.ready.push_back(key);
+        }
+    }
+    /// The first row of a key that may start.
+    fn start(&mut self) -> Option<(String, OutboxRow)> {
+        let key = self.ready.pop_front()?;
+        let row = self.by_key.get(&key)?.front()?.clone();
+        Some((key, row))
+    }
+    /// The first row of the key has ended.
+    fn end(&mut self, key: &str) {
+        let Some(rows) = self.by_key.get_mut(key) else { return };
+        if let Some(row) = rows.pop_front() {
+            self.places.remove(&row.place);
+        }
+        if rows.is_empty() {
+            self.by_key.remove(key);
+        } else {
+            self.ready.push_back(key.to_owned());
+        }
+    }
+}
+
+/// Runs until the instance stops.
+pub async fn run(mut feed: FeedSource, links: OwnerLoggedSender, db: Db, consumers: Consumers, mut stopping: watch::Receiver<bool>) {
+    let consumers = Arc::new(consumers);
+    let mut waiting = Waiting::default();
+    let mut handling = FuturesUnordered::new();
+    let mut look = tokio::time::interval(LOOK);
+    while !*stopping.borrow() {
+        while handling.len() < KEYS_MAX
+            && let Some((key, row)) = waiting.start()
+        {
+            handling.push(until_done(Arc::clone(&consumers), db.clone(), key, row));
+        }
+        let read_again = tokio::select! {
+            changed = stopping.changed() => {
+                if changed.is_err() { return }
+                false
+            }
+            Committed { outbox, logged, reread } = feed.next() => {
+                for LoggedDown { node, stream, head, mark } in logged {
+                    links.logged(&node, stream.stream(), head, Some(mark));
+                }
+                let overflows = !waiting.has_room();
+                outbox.into_iter().for_each(|row| waiting.add(row));
+                reread && !overflows
+            }
+            Some(key) = handling.next(), if !handling.is_empty() => {
+                waiting.end(&key);
+                false
+            }
+            _ = look.tick() => true,
+        };
+        if read_again && let Err(error) = read(&db, &mut waiting).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "failed to read the outbox");
+        }
+    }
+}
+
+async fn read(db: &Db, waiting: &mut Waiting) -> Result<(), StoreError> {
+    let mut connection = db.read().await?;
+    let mut after = 0;
+    while waiting.has_room() {
+        let rows = outbox::pending(&mut connection, after, READ_MAX).await?;
+        let Some(last) = rows.last() else { break };
+        after = last.place;
+        let is_last = rows.len() < usize::try_from(READ_MAX).unwrap_or(usize::MAX);
+        rows.into_iter().for_each(|row| waiting.add(row));
+        if is_last {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Handles a row, again and again until its effect stands.
+async fn until_done(consumers: Arc<Consumers>, db: Db, key: String, row: OutboxRow) -> String {
+    let mut wait = RETRY[0];
+    loop {
+        match consumers.handle(&row).await {
+            Ok(()) => return key,
+            Err(refusal) if refusal.is_passing() => {
+                metrics::counter!("aisle_outbox_retries_total", "role" => "cloud", "topic" => row.message.topic()).increment(1);
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(RETRY[1]);
+            }
+            Err(refusal) => {
+                // Its owner says that it never can have an effect: for instance, the customer is gone.
+                tracing::warn!(topic = row.message.topic(), code = refusal.code(), "an outbox row has no effect");
+                match outbox::done(&db, vec![row.place]).await {
+                    Ok(_) => return key,
+                    Err(error) => {
+                        tracing::warn!(error = &error as &dyn std::error::Error, "failed to end an outbox row");
+                        tokio::time::sleep(wait).await;
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aisle_schemas::ids::{OfferId, StoreId};
+    use aisle_store::Message;
+    use chrono::DateTime;
+
+    use super::*;
+
+    fn row(place: i64, offer: u64) -> OutboxRow {
+        let message = Message::OfferWithdrawn { offer: OfferId::new(offer, [0; 10]), stores: vec![StoreId::parse("s1").unwrap()] };
+        OutboxRow { place, message, traceparent: None, at: DateTime::UNIX_EPOCH }
+    }
+
+    #[test]
+    fn rows_of_one_key_start_one_after_the_other_and_a_row_announced_twice_is_one() {
+        let mut waiting = Waiting::default();
+        for (place, offer) in [(1, 7), (2, 7), (1, 7), (3, 8)] {
+            waiting.add(row(place, offer));
+        }
+        let (first, started) = waiting.start().unwrap();
+        assert_eq!(started.place, 1);
+        assert_eq!(waiting.start().unwrap().1.place, 3);
+        assert!(waiting.start().is_none(), "the second row of the first key waits");
+        waiting.end(&first);
+        assert_eq!(waiting.start().unwrap().1.place, 2);
+    }
+}

@@ -1,0 +1,165 @@
+//! What every request passes: its span and trace, who calls, idempotency, security headers, and the form and count of refusals.
+//!
+//! Owns the middleware [`serve`]. Takes a request; emits a response that is complete. On failure of whatever lies inside: problem details
+//! under the route's pattern, never a bare status.
+
+use std::time::Instant;
+
+use aisle_mesh::telemetry::{TraceParent, continue_from, current_traceparent};
+use actix_web::{
+    Error, HttpMessage, HttpRequest, HttpResponse,
+    body::{BoxBody, EitherBody, MessageBody},
+    dev::{Payload, ServiceRequest, ServiceResponse},
+    http::{Method, StatusCode, header},
+    middleware::Next,
+    web,
+};
+use tracing::Instrument;
+
+use super::{extract, idempotency};
+use crate::{
+    problem::Refusal,
+    session::{COOKIE, Principal},
+    state::Cloud,
+};
+
+/// Trace context of a request, for records that follow from it.
+#[derive(Debug, Clone, Default)]
+pub struct Trace(pub Option<String>);
+
+impl Trace {
+    pub fn of(request: &HttpRequest) -> Option<String> {
+        request.extensions().get::<Self>().and_then(|trace| trace.0.clone())
+    }
+}
+
+/// See the module.
+pub async fn serve(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
+    let started = Instant::now();
+    let route = request.match_pattern().unwrap_or_else(|| "unknown".to_owned());
+    let method = request.method().clone();
+    let span = tracing::info_span!("http.request.serve", http.route = %route, http.method = %method, http.status = tracing::field::Empty);
+    let given = request.headers().get("traceparent").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let given = given.filter(|line| line.parse::<TraceParent>().is_ok());
+    if let Some(given) = &given {
+        // It was just parsed, so it continues.
+        continue_from(&span, given).unwrap_or_default();
+    }
+    let outcome = async {
+        // Without a recorder here the caller's own context still names the trace for those who record further on.
+        request.extensions_mut().insert(Trace(current_traceparent().or(given)));
+        inside(request, next).await
+    }
+    .instrument(span.clone())
+    .await;
+    let (request, answer) = outcome;
+    let response = match answer {
+        Ok(response) => response.map_into_boxed_body(),
+        Err(refusal) => refusal.respond(&route),
+    };
+    span.record("http.status", response.status().as_u16());
+    let labels = [("role", "cloud".to_owned()), ("route", route), ("status", response.status().as_u16().to_string())];
+    metrics::counter!("aisle_http_requests_total", &labels).increment(1);
+    metrics::histogram!("aisle_http_request_seconds", "role" => "cloud").record(started.elapsed().as_secs_f64());
+    let mut response = ServiceResponse::new(request, response);
+    secure(&mut response);
+    Ok(response)
+}
+
+type Answer = (HttpRequest, Result<HttpResponse<EitherBody<BoxBody>>, Refusal>);
+
+async fn inside(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Answer {
+    let (parts, mut payload) = request.into_parts();
+    let (scoped, principal) = match authenticate(&parts).await {
+        Ok(principal) => (principal.scope(), principal),
+        Err(refusal) => return (parts, Err(refusal)),
+    };
+    parts.extensions_mut().insert(principal);
+    let key = match idempotency::key(&parts) {
+        Ok(key) => key,
+        Err(refusal) => return (parts, Err(refusal)),
+    };
+    let guard = match (scoped, key) {
+        (Some(scope), Some(key)) if parts.method() == Method::POST => {
+            let bytes = match extract::read(payload).await {
+                Ok(bytes) => bytes,
+                Err(refusal) => return (parts, Err(refusal)),
+            };
+            payload = Payload::from(bytes.clone());
+            match idempotency::begin(&parts, &scope, &key, &bytes).await {
+                Ok(idempotency::Begun::Answered(response)) => return (parts, Ok(response.map_into_right_body())),
+                Ok(idempotency::Begun::New(guard)) => Some(guard),
+                Err(refusal) => return (parts, Err(refusal)),
+            }
+        }
+        (Some(_) | None, _) => None,
+    };
+    let response = match next.call(ServiceRequest::from_parts(parts.clone(), payload)).await {
+        Ok(response) => response.into_parts().1.map_into_boxed_body(),
+        Err(error) => HttpResponse::from_error(error),
+    };
+    if let Some(refusal) = refusal_of(&response) {
+        return (parts, Err(refusal));
+    }
+    match guard {
+        Some(guard) => {
+            let answer = idempotency::end(&parts, guard, response).await;
+            (parts, answer.map(HttpResponse::map_into_right_body))
+        }
+        None => (parts, Ok(response.map_into_right_body())),
+    }
+}
+
+/// The refusal that a response stands for, so that it can be told under its route.
+fn refusal_of(response: &HttpResponse<BoxBody>) -> Option<Refusal> {
+    if let Some(refusal) = response.error().and_then(|error| error.as_error::<Refusal>()) {
+        return Some(refusal.clone());
+    }
+    let status = response.status();
+    if status.is_client_error() || status.is_server_error() {
+        let code = match status {
+            StatusCode::NOT_FOUND => "not_found",
+            StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
+            StatusCode::PAYLOAD_TOO_LARGE => "too_large",
+            _ if status.is_client_error() => "malformed",
+            _ => "failed",
+        };
+        return Some(Refusal::new(status, code));
+    }
+    None
+}
+
+async fn authenticate(request: &HttpRequest) -> Result<Principal, Refusal> {
+    let Some(cloud) = request.app_data::<web::Data<Cloud>>() else { return Ok(Principal::Nobody) };
+    if let Some(header) = request.headers().get(header::AUTHORIZATION) {
+        let key = header.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
+        return Ok(key.map_or(Principal::Nobody, |key| cloud.sessions.of_key(key)));
+    }
+    match request.cookie(COOKIE) {
+        Some(cookie) => cloud.sessions.of_cookie(cookie.value(), cloud.clock.now()).await.map_err(Refusal::unavailable),
+        None => Ok(Principal::Nobody),
+    }
+}
+
+fn secure(response: &mut ServiceResponse<BoxBody>) {
+    let policy = response.request().app_data::<web::Data<Cloud>>().map(|cloud| cloud.settings.content_security_policy.clone());
+    let headers = response.headers_mut();
+    let fixed = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (header::HeaderName::from_static("permissions-policy"), "camera=(self), microphone=(), geolocation=()"),
+    ];
+    for (name, value) in fixed {
+        headers.insert(name, header::HeaderValue::from_static(value));
+    }
+    if let Some(policy) = policy
+        && let Ok(policy) = header::HeaderValue::from_str(&policy)
+    {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    }
+}
