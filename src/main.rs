@@ -1,1 +1,59 @@
-fn main() {}
+//! The command line of aisle: one binary for every role.
+//!
+//! Owns the tree of commands and the exit code: 0 done, 1 failed, 2 wrong usage. Each command is a file in `commands`. On failure: the whole
+//! chain of reasons on one line of standard error.
+
+mod commands;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Parser, Subcommand};
+
+use commands::{cloud::Cloud, demo::Demo, node::Node, sim::Sim};
+
+/// Connects what happens in a store with who the customer is and what they allowed.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Everything in one process on embedded parts: cloud, broker, stores, shoppers
+    Demo(Demo),
+    /// One cloud instance
+    Cloud(Cloud),
+    /// One store node
+    Node(Node),
+    /// Seeded shoppers and devices against a running system
+    Sim(Sim),
+}
+
+fn main() -> ExitCode {
+    let started = Instant::now();
+    let Cli { command } = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&anyhow::Error::new(error).context("failed to start the runtime")),
+    };
+    let done = runtime.block_on(async {
+        match command {
+            Command::Demo(demo) => demo.run(started).await,
+            Command::Cloud(cloud) => cloud.run().await,
+            Command::Node(node) => node.run().await,
+            Command::Sim(sim) => sim.run(started).await,
+        }
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("aisle: {error:#}");
+    ExitCode::FAILURE
+}

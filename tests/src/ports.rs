@@ -3,7 +3,7 @@
 //! Emits port numbers that were free a moment ago and that this process has not handed out before.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Mutex, PoisonError};
 
 static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
@@ -21,4 +21,9 @@ pub fn free_port() -> u16 {
             return port;
         }
     }
+}
+
+/// A port of this machine's loopback.
+pub fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }

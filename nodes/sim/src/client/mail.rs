@@ -41,13 +41,6 @@ pub struct DemoMail {
     api: Api,
 }
 
-/// One mail as the page tells it to programs.
-#[derive(serde::Deserialize)]
-struct DemoMessage {
-    to: String,
-    code: String,
-}
-
 impl DemoMail {
     /// Reads the mail of the demo at this base URL.
     ///
@@ -61,7 +54,32 @@ impl DemoMail {
 #[async_trait]
 impl Mail for DemoMail {
     async fn code_for(&self, email: &str) -> Result<Option<String>> {
-        let mails: Vec<DemoMessage> = self.api.get("/demo/mail.json").await.context("failed to read the demo's mail")?;
-        Ok(mails.into_iter().find(|mail| mail.to == email).map(|mail| mail.code))
+        let page = self.api.text("/demo/mail").await.context("failed to read the demo's mail")?;
+        Ok(newest_code(&page, email))
+    }
+}
+
+/// The code beside an address on the mail page, which shows the newest mail first and marks both for programs.
+fn newest_code(page: &str, email: &str) -> Option<String> {
+    let marked = |text: &str, mark: &str| Some(text.split_once(mark)?.1.split_once('<')?.0.to_owned());
+    page.split("<article>")
+        .skip(1)
+        .find(|mail| marked(mail, "data-to>").as_deref() == Some(email))
+        .and_then(|mail| marked(mail, "data-code>"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_code_of_an_address_is_read_from_the_mail_page() {
+        let mail = |to: &str, code: &str| {
+            format!("<article><p>To <span data-to>{to}</span>, code <strong data-code>{code}</strong></p></article>")
+        };
+        let page =
+            format!("<h1>Mails</h1>{}{}{}", mail("b@x.example", "222222"), mail("a@x.example", "333333"), mail("a@x.example", "111111"));
+        assert_eq!(newest_code(&page, "a@x.example").as_deref(), Some("333333"));
+        assert_eq!(newest_code(&page, "c@x.example"), None);
     }
 }

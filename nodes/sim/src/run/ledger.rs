@@ -104,6 +104,11 @@ impl Ledger {
         lock(&self.people).push(person.clone());
     }
 
+    /// Visits that a door has opened.
+    pub fn check_ins(&self) -> u64 {
+        count(lock(&self.promises).visits.len())
+    }
+
     /// A door has opened a visit.
     pub fn opened(&self, visit: VisitId) {
         lock(&self.promises).visits.entry(visit).or_default();

@@ -68,7 +68,9 @@ impl Run {
         let mut stores = Vec::new();
         for store in &target.stores {
             stores.push(
-                StoreDevices::join(store, plan.seed).await.with_context(|| format!("failed to connect the devices of {}", store.id))?,
+                StoreDevices::join(store, Arc::clone(&target.clock), plan.seed)
+                    .await
+                    .with_context(|| format!("failed to connect the devices of {}", store.id))?,
             );
         }
         let mut run = Self { ledger, measures, target, operator, stop, people: JoinSet::new(), stores };
@@ -97,6 +99,11 @@ impl Run {
                 self.stores.iter().cycle().skip(number % self.stores.len().max(1)).take(self.stores.len()).cloned().collect();
             self.people.spawn(shopper.shop(stores, ledger, measures, stop));
         }
+    }
+
+    /// Visits that were let in so far.
+    pub fn check_ins(&self) -> u64 {
+        self.ledger.check_ins()
     }
 
     /// Lets everybody finish what they are doing, waits until the cloud has everything, and compares.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use aisle_mesh::clock::{Clock, SystemClock};
+use aisle_mesh::clock::Clock;
 use aisle_schemas::http::node::NodeCheckedIn;
 use aisle_schemas::ids::{TapId, ZoneId};
 use aisle_schemas::nfc::NfcShow;
@@ -56,7 +56,7 @@ impl Shopper {
     /// When a step is refused.
     pub async fn arrive(target: &Target, person: Person) -> Result<Self> {
         let Person { email, language, habit, purchases, seed } = person;
-        let clock: Arc<dyn Clock> = SystemClock::new();
+        let clock = Arc::clone(&target.clock);
         let customer = Customer::sign_in(&target.cloud, target.mail.as_ref(), &email, language).await?;
         for purpose in [customer::INSTORE_CONTEXT, customer::PROFILING] {
             customer.grant(purpose).await.with_context(|| format!("failed to consent to {purpose}"))?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aisle_mesh::clock::{Clock, SystemClock};
+use aisle_mesh::clock::Clock;
 use aisle_schemas::ids::{BootId, DisplayId, ScreenId, TouchpointId, ZoneId};
 use aisle_schemas::screen::{PlanItem, ScreenPlan};
 use aisle_schemas::topic::DeviceKind;
@@ -45,8 +45,7 @@ impl StoreDevices {
     ///
     /// # Errors
     /// When one is refused.
-    pub async fn join(target: &StoreTarget, seed: u64) -> Result<Arc<Self>> {
-        let clock: Arc<dyn Clock> = SystemClock::new();
+    pub async fn join(target: &StoreTarget, clock: Arc<dyn Clock>, seed: u64) -> Result<Arc<Self>> {
         let store = &target.id;
         let door = stores::door();
         let door = Door::join(&target.bus(DeviceKind::Door, door.as_str())?, store, &door).await.context("failed to connect the door")?;

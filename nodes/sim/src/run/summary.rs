@@ -1,5 +1,6 @@
 //! The one object that a run prints.
 
+use std::fmt;
 use std::sync::atomic::Ordering;
 
 use serde::Serialize;
@@ -44,6 +45,24 @@ impl Summary {
             start_ms,
             rss_mb: resident_mb(),
         }
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.1} ms"));
+        writeln!(f, "check-ins           {}", self.check_ins)?;
+        writeln!(f, "offers delivered    {}", self.offers_delivered)?;
+        writeln!(f, "taps                {}", self.taps)?;
+        writeln!(f, "plays               {}", self.plays)?;
+        writeln!(
+            f,
+            "records             {} accepted, {} applied, {} lost, {} doubled",
+            self.records_accepted, self.records_applied, self.lost, self.doubled
+        )?;
+        writeln!(f, "check-in to offer   {} (p50), {} (p99)", ms(self.offer_ms_p50), ms(self.offer_ms_p99))?;
+        writeln!(f, "tap to answer       {} (p99)", ms(self.tap_ms_p99))?;
+        write!(f, "ready after         {} ms, {} MiB", self.start_ms, self.rss_mb)
     }
 }
 

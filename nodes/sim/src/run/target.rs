@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use aisle_mesh::clock::{Clock, SystemClock};
 use aisle_schemas::ids::StoreId;
 use aisle_schemas::topic::DeviceKind;
 use anyhow::{Context, Result};
@@ -21,6 +22,8 @@ pub struct Target {
     /// Key of an integration, for past purchases.
     pub integration_key: String,
     pub stores: Vec<StoreTarget>,
+    /// The clock of the system, as devices and people in it see it.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// A store of it.
@@ -53,7 +56,7 @@ impl TargetFile {
     pub fn target(self) -> Result<Target> {
         let Self { cloud, integration_key, stores } = self;
         let mail = Arc::new(DemoMail::new(&cloud)?);
-        Ok(Target { cloud, mail, integration_key, stores })
+        Ok(Target { cloud, mail, integration_key, stores, clock: SystemClock::new() })
     }
 }
 

@@ -3,6 +3,7 @@
 //! Owns nothing that changes. Emits wire types, so that a cloud can be configured with it and a shop filled over its public interface. The same
 //! arguments give the same world, apart from instants.
 
+pub mod deployment;
 pub mod offers;
 pub mod people;
 pub mod products;

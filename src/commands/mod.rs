@@ -1,0 +1,8 @@
+//! The commands, one file each.
+
+pub mod cloud;
+pub mod demo;
+pub mod node;
+pub mod output;
+pub mod signal;
+pub mod sim;

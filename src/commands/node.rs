@@ -1,0 +1,38 @@
+//! `aisle node --config FILE`: one store node until it is asked to end.
+
+use std::path::PathBuf;
+
+use aisle_mesh::clock::SystemClock;
+use aisle_mesh::config::{Sources, load};
+use aisle_mesh::telemetry;
+use aisle_node::{NodeApp, NodeConfig};
+use anyhow::{Context, Result};
+use clap::Args;
+use serde_json::json;
+
+use super::signal::asked_to_end;
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+pub struct Node {
+    /// TOML file; `node.default.toml` explains every key. Variables AISLE_NODE_… win over it
+    #[arg(long)]
+    config: PathBuf,
+}
+
+impl Node {
+    /// Runs the node.
+    ///
+    /// # Errors
+    /// When it cannot start, or not go on.
+    pub async fn run(self) -> Result<()> {
+        let Self { config } = self;
+        let config: NodeConfig = load(&Sources { role: "node", file: Some(config) }, &json!({}))?;
+        let telemetry = telemetry::init(config.telemetry.clone())?;
+        let end = asked_to_end()?;
+        let app = NodeApp::build(config, SystemClock::new()).await.context("failed to start the node")?;
+        let ended = app.run(end).await.context("the node ended");
+        telemetry.shutdown().await;
+        ended
+    }
+}

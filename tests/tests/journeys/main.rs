@@ -1,0 +1,8 @@
+//! Journeys from end to end: what people, stores and machines go through, on real parts.
+
+mod a_day_in_a_store;
+mod bad_input;
+mod broker_and_shared_state;
+mod cut_line;
+mod killed_node;
+mod strangers;
