@@ -22,7 +22,7 @@ use chrono::TimeDelta;
 use secrecy::SecretString;
 use tokio::sync::{oneshot, watch};
 
-use crate::actors::catalogue::{Catalogue, CatalogueConfig, NfcPort, Ports, ScreenPort};
+use crate::actors::catalogue::{Catalogue, CatalogueConfig, Look, NfcPort, Ports, ScreenPort};
 use crate::actors::nfc_display::{NfcConfig, NfcDisplay};
 use crate::actors::screen::{Screen, ScreenConfig};
 use crate::actors::visits::{Visits, VisitsConfig};
@@ -245,15 +245,19 @@ fn sort_devices(devices: &[DeviceConfig]) -> Result<Devices, NodeError> {
     Ok(sorted)
 }
 
-/// Who may use the local broker: every configured device, and the node itself with a secret drawn for this run.
-fn local_rules(config: &NodeConfig, own: &SecretString) -> AccessRules {
+/// The node itself may use the local broker, with a secret drawn for this run.
+fn own_rules(own: &SecretString) -> AccessRules {
     let mut rules = AccessRules::new();
     rules.admit(Role::StoreNode, Credential::of(own, rand::random()));
+    rules
+}
+
+/// Lets the configured devices in. Not before the node listens: a broker takes and drops what nobody subscribes to.
+fn admit_devices(rules: &mut AccessRules, config: &NodeConfig) {
     for DeviceConfig { kind, id, secret } in &config.devices {
         let role = Role::Device { store: config.store.clone(), kind: *kind, device: id.clone() };
         rules.admit(role, Credential::of(secret, rand::random()));
     }
-    rules
 }
 
 async fn start(
@@ -267,9 +271,9 @@ async fn start(
     let journal = Journal::open(&config.data_dir, rand::random()).await.map_err(NodeError::Open)?;
     let maker = RecordMaker::new(node.clone(), Arc::clone(clock));
     let own_secret = secret_from_random(rand::random());
-    let access = Access::new(local_rules(&config, &own_secret));
+    let access = Access::new(own_rules(&own_secret));
     let embedded = EmbeddedConfig { bus: Bus::Local, bind: config.mqtt_addr, clients_max: DEVICES_MAX };
-    let broker = EmbeddedBroker::start(embedded, access).await.map_err(NodeError::Broker)?;
+    let broker = EmbeddedBroker::start(embedded, access.clone()).await.map_err(NodeError::Broker)?;
     let mqtt = broker.address();
 
     let parts = Parts { config: &config, clock, fatal, journal: &journal, maker: &maker };
@@ -279,6 +283,10 @@ async fn start(
     let uplink = Uplink::start(node.clone(), &config.broker, &journal, Arc::clone(clock));
     let bridge = Bridge::start(BridgeConfig { store: config.store.clone(), broker: mqtt, secret: own_secret, faces: Arc::clone(&faces) })
         .map_err(NodeError::Bridge)?;
+    if !bridge.listening().await {
+        return Err(NodeError::Fatal(FatalError::Broker));
+    }
+    access.update(|rules| admit_devices(rules, &config));
     let sessions = journal.load_device_sessions(clock.now()).await.map_err(NodeError::Load)?;
     let http = http::serve(HttpConfig {
         address: config.http_addr,
@@ -391,7 +399,7 @@ async fn start_actors(parts: &Parts<'_>, devices: Devices) -> Result<(Faces, Vec
     let keeper = crate::actors::profile::Profile::new(profile).start();
     ticks.extend([recipient(&zones), recipient(&visits)]);
     store_ports.extend([recipient(&zones), recipient(&visits), recipient(&keeper)]);
-    Catalogue::new(CatalogueConfig {
+    let catalogue = Catalogue::new(CatalogueConfig {
         journal: parts.journal.clone(),
         clock: Arc::clone(parts.clock),
         fatal: parts.fatal.clone(),
@@ -404,6 +412,10 @@ async fn start_actors(parts: &Parts<'_>, devices: Devices) -> Result<(Faces, Vec
         },
     })
     .start();
+    // What was in force before the restart is in force again before anybody is served.
+    if catalogue.send(Look).await.is_err() {
+        return Err(JournalError::Closed);
+    }
     let faces = Faces {
         screens,
         displays,

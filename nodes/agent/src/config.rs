@@ -28,7 +28,7 @@ pub struct NodeConfig {
     #[serde(default = "any_mqtt")]
     pub mqtt_addr: SocketAddr,
     pub public_url: String,
-    pub broker: BrokerConfig,
+    pub broker: CloudBrokerConfig,
     #[serde(deserialize_with = "store_key")]
     pub store_key: StoreKey,
     #[serde(deserialize_with = "public_key")]
@@ -42,7 +42,7 @@ pub struct NodeConfig {
 /// The broker between stores and cloud.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct BrokerConfig {
+pub struct CloudBrokerConfig {
     pub host: String,
     pub port: u16,
     #[serde(deserialize_with = "secret")]

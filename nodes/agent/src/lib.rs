@@ -6,6 +6,7 @@ pub mod journal;
 pub mod actors;
 pub mod fatal;
 pub mod now;
+mod pointer;
 pub mod app;
 pub mod config;
 pub mod devices;

@@ -16,7 +16,7 @@ use aisle_schemas::record::RECORD_TYPES;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::config::BrokerConfig;
+use crate::config::CloudBrokerConfig;
 use crate::journal::{Journal, SyncLog};
 
 /// A running uplink.
@@ -29,8 +29,8 @@ pub struct Uplink {
 impl Uplink {
     /// Starts dialling.
     #[must_use]
-    pub fn start(node: NodeId, broker: &BrokerConfig, journal: &Journal, clock: Arc<dyn Clock>) -> Self {
-        let BrokerConfig { host, port, secret } = broker;
+    pub fn start(node: NodeId, broker: &CloudBrokerConfig, journal: &Journal, clock: Arc<dyn Clock>) -> Self {
+        let CloudBrokerConfig { host, port, secret } = broker;
         let config = LinkConfig {
             host: host.clone(),
             port: *port,

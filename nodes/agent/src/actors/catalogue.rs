@@ -16,7 +16,7 @@ use chrono::{DateTime, Utc};
 
 use super::nfc_display::{DisplayProgramme, SayKept};
 use super::screen::{Offers, OffersChanged, ProgrammeChanged};
-use super::visits::{CarryOut, StoreChanged, VisitOrder};
+use super::visit_messages::{CarryOut, StoreChanged, VisitOrder};
 use super::zones::ContextChanged;
 use super::MAILBOX;
 use crate::fatal::{Fatal, FatalError};
@@ -189,7 +189,23 @@ async fn hand_on(document: Document, ports: &Ports, started_at: DateTime<Utc>) {
         Some(Body::ContextDesired(lease)) => context(name, Some(lease), at >= started_at, ports).await,
         Some(Body::ScreenDesired(programme)) => screen(name, Some(programme), ports).await,
         Some(Body::NfcDesired(programme)) => display(name, Some(programme), ports).await,
-        Some(_) => tracing::error!("a document of an unknown kind was kept"),
+        Some(
+            Body::VisitOpened(_)
+            | Body::DeviceAttached(_)
+            | Body::VisitSeen(_)
+            | Body::VisitClosed(_)
+            | Body::CheckInRefused(_)
+            | Body::OrderDone(_)
+            | Body::PlayLogged(_)
+            | Body::TapRecorded(_)
+            | Body::ScreenReported(_)
+            | Body::NfcReported(_)
+            | Body::ZoneReported(_)
+            | Body::AdmitVisit(_)
+            | Body::CloseVisit(_)
+            | Body::TapKept(_)
+            | Body::OfferDesired(_),
+        ) => tracing::error!("a document is of a kind that is none"),
         None => match key.split('/').next() {
             Some("context") => context(name, None, true, ports).await,
             Some("screen") => screen(name, None, ports).await,
@@ -230,7 +246,22 @@ async fn carry_out(order: Order, ports: &Ports, journal: &Journal) -> Result<(),
             Some(port) => port.kept.send(SayKept { order: id, kept: *kept }).await,
             None => Ok(drop_order(id, journal).await),
         },
-        _ => Ok(drop_order(id, journal).await),
+        Body::VisitOpened(_)
+        | Body::DeviceAttached(_)
+        | Body::VisitSeen(_)
+        | Body::VisitClosed(_)
+        | Body::CheckInRefused(_)
+        | Body::OrderDone(_)
+        | Body::PlayLogged(_)
+        | Body::TapRecorded(_)
+        | Body::ScreenReported(_)
+        | Body::NfcReported(_)
+        | Body::ZoneReported(_)
+        | Body::StoreDesired(_)
+        | Body::ScreenDesired(_)
+        | Body::NfcDesired(_)
+        | Body::OfferDesired(_)
+        | Body::ContextDesired(_) => Ok(drop_order(id, journal).await),
     };
     match done {
         Ok(done) => done,

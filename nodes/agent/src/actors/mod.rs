@@ -7,6 +7,7 @@ pub mod nfc_display;
 pub mod profile;
 pub mod screen;
 pub mod visit_entry;
+pub mod visit_messages;
 pub mod visits;
 pub mod zones;
 

@@ -29,7 +29,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 
 use super::screen::{Offers, OffersChanged};
-use super::visits::StoreChanged;
+use super::visit_messages::StoreChanged;
 use super::{MAILBOX, Tick};
 use crate::fatal::{Fatal, FatalError};
 use crate::journal::{Cause, Entry, Journal, JournalError, RecordMaker, StateChange, unix_ms};

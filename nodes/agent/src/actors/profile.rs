@@ -7,7 +7,7 @@ use actix::prelude::*;
 use aisle_schemas::store::StoreProfile;
 use tokio::sync::watch;
 
-use super::visits::StoreChanged;
+use super::visit_messages::StoreChanged;
 
 /// The actor.
 pub struct Profile {

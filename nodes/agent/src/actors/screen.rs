@@ -26,7 +26,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use tokio::sync::watch;
 
-use super::visits::StoreChanged;
+use super::visit_messages::StoreChanged;
 use super::zones::{Audience, FactsChanged};
 use super::{MAILBOX, Tick};
 use crate::fatal::{Fatal, FatalError};

@@ -14,7 +14,7 @@ use actix::prelude::*;
 use aisle_mesh::clock::Clock;
 use aisle_node_core::code::{Rotated, Rotation};
 use aisle_node_core::hlc;
-use aisle_node_core::ids::{TouchpointId, VisitId, VisitToken, ZoneId};
+use aisle_node_core::ids::{TouchpointId, VisitId, VisitToken};
 use aisle_node_core::visit::Visits as Book;
 use aisle_node_core::visit::book::{Change, Drawn, NoVisit};
 use aisle_node_core::visit::check_in::{CheckInRefusal, Keys};
@@ -25,12 +25,13 @@ use aisle_schemas::ids::EventId;
 use aisle_schemas::record::Body;
 use aisle_schemas::store::{DoorCode, StoreProfile};
 use aisle_schemas::visit::{
-    AdmitVisit, CheckInMethod, CheckInRefused, CloseReason, CloseVisit, Hlc, OrderDone, OrderOutcome,
+    CheckInMethod, CheckInRefused, CloseReason, Hlc, OrderDone, OrderOutcome,
 };
 use chrono::{NaiveTime, TimeDelta};
 use tokio::sync::watch;
 
 use super::answers::{Answers, Known};
+use super::visit_messages::{CarryOut, CheckIn, CheckInError, CheckOut, EnterZone, StoreChanged, VisitError, VisitOrder};
 use super::visit_entry::{Signal, Writing};
 use super::zones::Presence;
 use super::{MAILBOX, Tick, tell};
@@ -42,78 +43,6 @@ use crate::now::Now;
 const OVERDUE_MAX: usize = 64;
 /// Refused check-ins that are put on record in a minute; more are only counted, or a stranger could fill the disk.
 const REFUSALS_PER_MINUTE: u32 = 60;
-
-/// Somebody checks in at a door.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<NodeCheckedIn, CheckInError>")]
-pub struct CheckIn {
-    pub code: String,
-    pub pass: String,
-    pub method: CheckInMethod,
-    /// Hashes of the idempotency key and of the request.
-    pub idempotency: Option<([u8; 32], [u8; 32])>,
-    pub traceparent: Option<String>,
-}
-
-/// Why a check-in had no effect.
-#[derive(Debug, thiserror::Error)]
-pub enum CheckInError {
-    #[error(transparent)]
-    Refused(#[from] CheckInRefusal),
-    #[error("the idempotency key was used for another request")]
-    KeyReused,
-    #[error("failed to commit the check-in")]
-    Journal(#[from] JournalError),
-}
-
-/// The holder of a visit's token entered a zone.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<(), VisitError>")]
-pub struct EnterZone {
-    pub token: VisitToken,
-    pub zone: ZoneId,
-    pub traceparent: Option<String>,
-}
-
-/// The holder of a visit's token checks out. A second time changes nothing.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<(), VisitError>")]
-pub struct CheckOut {
-    pub token: VisitToken,
-    pub traceparent: Option<String>,
-}
-
-/// Why a visit's request had no effect.
-#[derive(Debug, thiserror::Error)]
-pub enum VisitError {
-    #[error(transparent)]
-    NoVisit(#[from] NoVisit),
-    #[error("the store has no such zone")]
-    UnknownZone,
-    #[error("failed to commit")]
-    Journal(#[from] JournalError),
-}
-
-/// An order of the cloud about visits.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<(), JournalError>")]
-pub struct CarryOut {
-    pub order: EventId,
-    pub what: VisitOrder,
-    pub traceparent: Option<String>,
-}
-
-/// What the cloud may order.
-#[derive(Debug, Clone)]
-pub enum VisitOrder {
-    Admit(AdmitVisit),
-    Close(CloseVisit),
-}
-
-/// The store's profile changed.
-#[derive(Debug, Clone, Message)]
-#[rtype(result = "()")]
-pub struct StoreChanged(pub Arc<StoreProfile>);
 
 /// What the actor starts from.
 pub struct VisitsConfig {

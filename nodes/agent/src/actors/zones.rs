@@ -20,7 +20,7 @@ use aisle_schemas::store::{ZoneCount, ZoneReport};
 use aisle_schemas::visit::ContextLease;
 use chrono::{DateTime, Utc};
 
-use super::visits::StoreChanged;
+use super::visit_messages::StoreChanged;
 use super::{MAILBOX, Tick, tell};
 use crate::fatal::{Fatal, FatalError};
 use crate::journal::{Cause, Entry, Journal, RecordMaker};

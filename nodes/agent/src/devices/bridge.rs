@@ -2,7 +2,8 @@
 //!
 //! Owns the node's own connection to its broker. Takes what devices publish. Emits retained plans, shows and codes, acknowledgements, and a
 //! problem on the device's error topic for what is refused. On failure of the connection: dials again and publishes everything that is shown
-//! anew. What a device sent is PUBACKed only after it was committed or refused, so nothing that was accepted is lost with the broker.
+//! anew. A broker acknowledges to a device before the node has committed: what must not be lost is acknowledged by the node itself, on a topic
+//! (plays), and devices are let in only once the node listens.
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use futures_util::{Stream, StreamExt};
 use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::WatchStream;
 
@@ -50,6 +51,8 @@ pub struct BridgeConfig {
 /// A running bridge.
 pub struct Bridge {
     stop: oneshot::Sender<()>,
+    /// True once the node listens to devices.
+    listening: watch::Receiver<bool>,
     task: JoinHandle<()>,
 }
 
@@ -61,12 +64,19 @@ impl Bridge {
     pub fn start(config: BridgeConfig) -> Result<Self, LinkConfigError> {
         let first = Link::connect(link_config(&config))?;
         let (stop, stopping) = oneshot::channel();
-        Ok(Self { stop, task: tokio::spawn(run(config, first, stopping)) })
+        let (listens, listening) = watch::channel(false);
+        Ok(Self { stop, listening, task: tokio::spawn(run(config, first, listens, stopping)) })
+    }
+
+    /// Resolves once the node listens to devices; `false` if it never will.
+    pub async fn listening(&self) -> bool {
+        let mut listening = self.listening.clone();
+        listening.wait_for(|listening| *listening).await.is_ok()
     }
 
     /// Hangs up.
     pub async fn stop(self) {
-        let Self { stop, task } = self;
+        let Self { stop, listening: _, task } = self;
         if stop.send(()).is_err() || task.await.is_err() {
             tracing::debug!("the bridge had ended");
         }
@@ -91,12 +101,12 @@ fn link_config(config: &BridgeConfig) -> LinkConfig {
 
 type Connection = (LinkHandle, mpsc::Receiver<LinkEvent>);
 
-async fn run(config: BridgeConfig, first: Connection, mut stopping: oneshot::Receiver<()>) {
+async fn run(config: BridgeConfig, first: Connection, listens: watch::Sender<bool>, mut stopping: oneshot::Receiver<()>) {
     let mut connection = Some(first);
     loop {
         if let Some((handle, events)) = connection.take() {
             tokio::select! {
-                () = serve(&config, &handle, events) => {}
+                () = serve(&config, &handle, events, &listens) => {}
                 _ = &mut stopping => {
                     handle.hang();
                     return;
@@ -115,7 +125,7 @@ async fn run(config: BridgeConfig, first: Connection, mut stopping: oneshot::Rec
 }
 
 /// One connection from beginning to end.
-async fn serve(config: &BridgeConfig, handle: &LinkHandle, mut events: mpsc::Receiver<LinkEvent>) {
+async fn serve(config: &BridgeConfig, handle: &LinkHandle, mut events: mpsc::Receiver<LinkEvent>, listens: &watch::Sender<bool>) {
     let mut shown: Pin<Box<dyn Stream<Item = (Topic, Bytes)> + Send>> = Box::pin(stream::pending());
     // Answered in the order of arrival, but committed together; the Receive Maximum bounds how many wait.
     let mut received = FuturesOrdered::new();
@@ -141,6 +151,7 @@ async fn serve(config: &BridgeConfig, handle: &LinkHandle, mut events: mpsc::Rec
                         tracing::error!("the local broker refused the node's own subscription");
                         return;
                     }
+                    listens.send_replace(true);
                     shown = everything_shown(config);
                 }
                 Some(LinkEvent::Message(incoming)) => received.push_back(receive(config, incoming)),
@@ -268,6 +279,7 @@ fn refuse(topic: &Topic, refused: Refused) -> Option<(Topic, Bytes)> {
         Topic::ZoneCounted { store, touchpoint } => {
             Topic::SensorRefused { store: store.clone(), touchpoint: touchpoint.clone() }
         }
+        // Not of a device: a test walks those that are.
         _ => return None,
     };
     encode(&problem).map(|payload| (errors, payload))
@@ -280,7 +292,7 @@ fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Refused> {
     let mut json = serde_json::Deserializer::from_slice(payload);
     let body = serde_path_to_error::deserialize(&mut json).map_err(|error| Refused {
         code: "malformed",
-        field: Some(error.path().to_string()),
+        field: Some(crate::pointer::pointer(error.path())),
         detail: error.inner().to_string(),
     })?;
     json.end().map_err(|error| Refused::new("malformed", error))?;

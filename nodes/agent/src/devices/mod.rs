@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::actors::nfc_display::Touched;
 use crate::actors::screen::{Interacted, ReportPlays, SaysState};
-use crate::actors::visits::{CheckIn, CheckOut, EnterZone};
+use crate::actors::visit_messages::{CheckIn, CheckOut, EnterZone};
 use crate::actors::zones::Counted;
 
 /// A screen as others see it.

@@ -52,24 +52,14 @@ async fn collect(mut payload: dev::Payload) -> Result<BytesMut, Refusal> {
 fn parse<T: DeserializeOwned>(raw: &[u8]) -> Result<T, Refusal> {
     let mut json = serde_json::Deserializer::from_slice(raw);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let pointer = error.path().iter().map(pointer_part).collect::<String>();
         let status = match error.inner().classify() {
             serde_json::error::Category::Data => StatusCode::UNPROCESSABLE_ENTITY,
             serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof => {
                 StatusCode::BAD_REQUEST
             }
         };
-        Refusal::new(status, "malformed", error.inner()).field(pointer)
+        Refusal::new(status, "malformed", error.inner()).field(crate::pointer::pointer(error.path()))
     })?;
     json.end().map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "malformed", error))?;
     Ok(value)
-}
-
-fn pointer_part(segment: &serde_path_to_error::Segment) -> String {
-    match segment {
-        serde_path_to_error::Segment::Seq { index } => format!("/{index}"),
-        serde_path_to_error::Segment::Map { key } => format!("/{key}"),
-        serde_path_to_error::Segment::Enum { variant } => format!("/{variant}"),
-        serde_path_to_error::Segment::Unknown => String::new(),
-    }
 }

@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 use super::Shared;
 use super::body::Json;
 use super::problem::Refusal;
-use crate::actors::visits::{CheckIn, CheckOut, EnterZone};
+use crate::actors::visit_messages::{CheckIn, CheckOut, EnterZone};
 
 /// Bytes of an idempotency key.
 const KEY_MAX: usize = 128;

@@ -14,7 +14,7 @@ use aisle_schemas::ids::EventId;
 
 use crate::actors::nfc_display::TapError;
 use crate::actors::screen::PlaysError;
-use crate::actors::visits::{CheckInError, VisitError};
+use crate::actors::visit_messages::{CheckInError, VisitError};
 use crate::journal::JournalError;
 
 /// Seconds after which a client may try again when the node is not ready.
