@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 
-use commands::{cloud::Cloud, demo::Demo, node::Node, sim::Sim};
+use commands::{cloud::Cloud, demo::Demo, init::Init, node::Node, sim::Sim};
 
 /// Connects what happens in a store with who the customer is and what they allowed.
 #[derive(Debug, Parser)]
@@ -24,6 +24,8 @@ struct Cli {
 enum Command {
     /// Everything in one process on embedded parts: cloud, broker, stores, shoppers
     Demo(Demo),
+    /// Draw keys and write the configuration of one cloud instance, one store node and mosquitto
+    Init(Init),
     /// One cloud instance
     Cloud(Cloud),
     /// One store node
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
     let done = runtime.block_on(async {
         match command {
             Command::Demo(demo) => demo.run(started).await,
+            Command::Init(init) => init.run().await,
             Command::Cloud(cloud) => cloud.run().await,
             Command::Node(node) => node.run().await,
             Command::Sim(sim) => sim.run(started).await,

@@ -2,6 +2,7 @@
 
 pub mod cloud;
 pub mod demo;
+pub mod init;
 pub mod node;
 pub mod output;
 pub mod signal;
