@@ -147,16 +147,17 @@ pub struct NewVisit {
     pub traceparent: Option<String>,
 }
 
-/// Inserts a visit.
-pub async fn insert(tx: &mut Tx, new: &NewVisit) -> Result<(), StoreError> {
+/// Inserts a visit; `false` where it is known. `Conflict` where the customer has another open visit, which a caller that has just looked
+/// meets only if another transaction was faster: then the same call later finds that one.
+pub async fn insert(tx: &mut Tx, new: &NewVisit) -> Result<bool, StoreError> {
     let NewVisit { visit, node, token, customer, method, touchpoint, opened_at, closed, prev_visit, traceparent } = new;
     let closed_at = closed.map(|(at, _)| at);
     let closed_reason = closed.map(|(_, reason)| word(&reason));
-    run!(
+    let inserted = run!(
         tx, execute, "visit/insert.sql", *visit, &node.tenant, &node.store, node, *token, *customer, word(method), touchpoint, *opened_at, closed_at,
         closed_reason, *prev_visit, traceparent.as_deref()
     )?;
-    Ok(())
+    Ok(inserted > 0)
 }
 
 /// What a closing found.

@@ -86,9 +86,9 @@ fn verdict(n: u8, customer: CustomerId, visit: Option<u8>, ms: i64) -> DecisionR
         offer: Some(id::offer(n % 2 + 1)),
         title: text("Katzenfutter"),
         channel: "in_app".to_owned(),
-        store: Some(StoreId::parse("s1").unwrap()),
+        store: Some(StoreId::parse("s1").expect("a slug")),
         visit: visit.map(id::visit),
-        sent: n % 2 == 0,
+        sent: n.is_multiple_of(2),
         clause: (n % 2 == 1).then_some(2),
         reason: "no_consent".to_owned(),
         score: Some(0.5),
@@ -127,13 +127,13 @@ async fn open_visit(db: &Db, n: u8, customer: CustomerId, closed: Option<i64>) {
         token: VisitToken::from_random([n; 16]),
         customer: Some(customer),
         method: CheckInMethod::Nfc,
-        touchpoint: TouchpointId::parse("door-1").unwrap(),
+        touchpoint: TouchpointId::parse("door-1").expect("a slug"),
         opened_at: at(i64::from(n)),
         closed: closed.map(|ms| (at(ms), CloseReason::Left)),
         prev_visit: None,
         traceparent: None,
     };
-    db.write(move |tx| Box::pin(async move { visit::insert(tx, &new).await })).await.unwrap();
+    assert!(db.write(move |tx| Box::pin(async move { visit::insert(tx, &new).await })).await.expect("committed"));
 }
 
 #[test]
@@ -319,7 +319,7 @@ fn decisions_are_listed_newest_first_by_any_key_and_paged_without_gaps() {
         let conn = &mut db.read().await.unwrap();
         let mut seen = Vec::new();
         let mut before = None;
-        loop {
+        for _ in 0..20 {
             let page = decision::list(conn, &DecisionFilter { customer: Some(ada), before, limit: 2, ..Default::default() }).await.unwrap();
             let Some(last) = page.last() else { break };
             before = Some((last.at, last.decision));
@@ -395,8 +395,8 @@ fn two_sign_ins_of_a_new_address_at_once_make_one_customer() {
 }
 
 fn product() -> Product {
-    let sku = aisle_schemas::ids::Sku::parse("cat-food").unwrap();
-    Product { sku, name: text("Katzenfutter"), category: CategoryId::parse("pet-cat").unwrap(), sibling_group: None, image: None }
+    let sku = aisle_schemas::ids::Sku::parse("cat-food").expect("a slug");
+    Product { sku, name: text("Katzenfutter"), category: CategoryId::parse("pet-cat").expect("a slug"), sibling_group: None, image: None }
 }
 
 fn draft(minor: i64) -> OfferDraft {

@@ -90,12 +90,12 @@ fn the_sqlite_file_is_in_wal_mode() {
 /// Every statement file, with the database it is for: `None` for both.
 fn statements(folder: &Path) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in std::fs::read_dir(folder).expect("the crate's own files are readable") {
+        let path = entry.expect("the crate's own files are readable").path();
         if path.is_dir() {
             found.extend(statements(&path));
         } else {
-            found.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
+            found.push((path.display().to_string(), std::fs::read_to_string(&path).expect("the crate's own files are readable")));
         }
     }
     found

@@ -193,7 +193,15 @@ impl<'a> Effects<'a> {
             prev_visit: plan.previous,
             traceparent: event.traceparent.clone(),
         };
-        visit::insert(tx, &new).await?;
+        let inserted = visit::insert(tx, &new).await.map_err(|error| match error {
+            // Another store's batch has opened a visit of this customer since we looked: the next try sees it.
+            StoreError::Conflict(source) => EffectError::Transient(StoreError::Transient(source)),
+            other => EffectError::from(other),
+        })?;
+        if !inserted {
+            unexpected("visit_opened");
+            return Ok(());
+        }
         if closed.is_some() {
             self.order_close(event, self.node.clone(), visit);
         } else if let Some(customer) = customer {

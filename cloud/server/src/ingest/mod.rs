@@ -59,7 +59,7 @@ impl Ingest {
         Term::new(self.term.load(Ordering::Acquire))
     }
 
-    /// Takes what nodes acknowledged, to be written.
+    /// Takes what all nodes acknowledged, to be written.
     fn take_acked(&self) -> HashMap<NodeId, (Seq, Seq)> {
         std::mem::take(&mut *self.acked.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -141,7 +141,7 @@ impl OwnerStore for Ingest {
     }
 
     async fn hello(&self, node: &NodeId, request: &HelloRequest) -> Result<HelloOutcome, LogError> {
-        let acked = self.take_acked().remove(node);
+        let acked = self.acked.lock().unwrap_or_else(PoisonError::into_inner).remove(node);
         let work = hello::Work { node: node.clone(), request: request.clone(), term: self.term(), acked, db: self.db.clone() };
         let (outcome, rows) = self.db.write(move |tx| Box::pin(async move { hello::run(tx, &work).await })).await.map_err(LogError::from)?;
         self.feed.push(Committed { outbox: rows, logged: Vec::new(), reread: false });
