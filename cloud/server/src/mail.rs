@@ -40,7 +40,7 @@ pub enum MailError {
 }
 
 /// A mail in the sink.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, serde::Serialize)]
 pub struct SunkMail {
     pub to: String,
     pub subject: String,
@@ -99,7 +99,7 @@ impl Mailer {
         Ok(Self::Smtp { transport: Box::new(builder.build()), from })
     }
 
-    /// Into the sink; `print` writes each mail to standard output, as the demo does.
+    /// Into the sink; `print` writes the subject of each mail to standard error, as the demo does.
     pub fn sink(sink: MailSink, print: bool) -> Self {
         Self::Sink { sink, print }
     }
@@ -122,8 +122,8 @@ impl Mailer {
                 if *print {
                     use std::io::Write;
                     let line = format!("mail to {}: {}\n", to.expose(), subject);
-                    // A closed standard output must not stop anyone from signing in: the sink has the mail.
-                    if let Err(error) = std::io::stdout().write_all(line.as_bytes()) {
+                    // Standard output is for what a command reports. A closed one must not stop anyone from signing in: the sink has the mail.
+                    if let Err(error) = std::io::stderr().write_all(line.as_bytes()) {
                         tracing::debug!(%error, "failed to print a mail");
                     }
                 }

@@ -1,7 +1,7 @@
 //! Brings what was committed to where it goes on: outbox rows to the owners of their effects, heads of down logs to the nodes' links.
 //!
 //! Owns the rows that are under way at this instance. Takes rows from the feed, without a look at the database; reads the table at start,
-//! after an overflow and every few seconds for what failed. Emits commands. Rows of one key go one after the other, in order; a row ends in
+//! after an overflow and every second for what another process wrote. Emits commands. Rows of one key go one after the other, in order; a row ends in
 //! the transaction of its effect. On failure: the row stays and is tried again, ever more slowly, and is never dropped.
 
 use std::{
@@ -26,8 +26,8 @@ const KEYS_MAX: usize = 256;
 const ROWS_MAX: usize = 8192;
 /// Rows read at once.
 const READ_MAX: u32 = 1024;
-/// Time between looks at the table.
-const LOOK: Duration = Duration::from_secs(5);
+/// Time between looks at the table, for rows that another process wrote.
+const LOOK: Duration = Duration::from_secs(1);
 /// First and longest wait before a row is tried again.
 const RETRY: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(30)];
 

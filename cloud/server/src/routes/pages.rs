@@ -63,6 +63,14 @@ async fn mails(cloud: web::Data<Cloud>) -> Result<HttpResponse, Refusal> {
     Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(html))
 }
 
+/// The same for programs.
+async fn mails_json(cloud: web::Data<Cloud>) -> Result<HttpResponse, Refusal> {
+    if !cloud.settings.demo {
+        return Err(Refusal::not_found("page"));
+    }
+    Ok(HttpResponse::Ok().json(cloud.sink.mails()))
+}
+
 #[derive(askama::Template)]
 #[template(path = "mails.html")]
 struct MailsPage<'a> {
@@ -88,5 +96,6 @@ pub fn mount(config: &mut web::ServiceConfig) {
     config
         .route("/_styleguide", web::get().to(styleguide))
         .route("/assets/{path:.*}", web::get().to(file))
-        .route("/demo/mail", web::get().to(mails));
+        .route("/demo/mail", web::get().to(mails))
+        .route("/demo/mail.json", web::get().to(mails_json));
 }

@@ -52,7 +52,7 @@ pub async fn serve(request: ServiceRequest, next: Next<impl MessageBody + 'stati
     }
     .instrument(span.clone())
     .await;
-    let (request, answer) = outcome;
+    let (request, answer) = outcome?;
     let response = match answer {
         Ok(response) => response.map_into_boxed_body(),
         Err(refusal) => refusal.respond(&route),
@@ -68,45 +68,47 @@ pub async fn serve(request: ServiceRequest, next: Next<impl MessageBody + 'stati
 
 type Answer = (HttpRequest, Result<HttpResponse<EitherBody<BoxBody>>, Refusal>);
 
-async fn inside(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Answer {
-    let (parts, mut payload) = request.into_parts();
-    let (scoped, principal) = match authenticate(&parts).await {
-        Ok(principal) => (principal.scope(), principal),
-        Err(refusal) => return (parts, Err(refusal)),
+async fn inside(mut request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<Answer, Error> {
+    // No clone of the request may be alive when it is routed: the router writes into it.
+    let guard = match before(&mut request).await {
+        Ok(Before::Answered(response)) => return Ok((request.into_parts().0, Ok(response.map_into_right_body()))),
+        Ok(Before::Go(guard)) => guard,
+        Err(refusal) => return Ok((request.into_parts().0, Err(refusal))),
     };
-    parts.extensions_mut().insert(principal);
-    let key = match idempotency::key(&parts) {
-        Ok(key) => key,
-        Err(refusal) => return (parts, Err(refusal)),
-    };
-    let guard = match (scoped, key) {
-        (Some(scope), Some(key)) if parts.method() == Method::POST => {
-            let bytes = match extract::read(payload).await {
-                Ok(bytes) => bytes,
-                Err(refusal) => return (parts, Err(refusal)),
-            };
-            payload = Payload::from(bytes.clone());
-            match idempotency::begin(&parts, &scope, &key, &bytes).await {
-                Ok(idempotency::Begun::Answered(response)) => return (parts, Ok(response.map_into_right_body())),
-                Ok(idempotency::Begun::New(guard)) => Some(guard),
-                Err(refusal) => return (parts, Err(refusal)),
-            }
-        }
-        (Some(_) | None, _) => None,
-    };
-    let response = match next.call(ServiceRequest::from_parts(parts.clone(), payload)).await {
-        Ok(response) => response.into_parts().1.map_into_boxed_body(),
-        Err(error) => HttpResponse::from_error(error),
-    };
+    let (parts, response) = next.call(request).await?.into_parts();
+    let response = response.map_into_boxed_body();
     if let Some(refusal) = refusal_of(&response) {
-        return (parts, Err(refusal));
+        return Ok((parts, Err(refusal)));
     }
-    match guard {
+    Ok(match guard {
         Some(guard) => {
             let answer = idempotency::end(&parts, guard, response).await;
             (parts, answer.map(HttpResponse::map_into_right_body))
         }
         None => (parts, Ok(response.map_into_right_body())),
+    })
+}
+
+/// What comes of a request before its route sees it.
+enum Before {
+    Answered(HttpResponse<BoxBody>),
+    Go(Option<idempotency::Guard>),
+}
+
+async fn before(request: &mut ServiceRequest) -> Result<Before, Refusal> {
+    let principal = authenticate(request.request()).await?;
+    let scope = principal.scope();
+    request.extensions_mut().insert(principal);
+    let key = idempotency::key(request.request())?;
+    let (Some(scope), Some(key)) = (scope, key) else { return Ok(Before::Go(None)) };
+    if request.method() != Method::POST {
+        return Ok(Before::Go(None));
+    }
+    let bytes = extract::read(request.take_payload()).await?;
+    request.set_payload(Payload::from(bytes.clone()));
+    match idempotency::begin(request.request(), &scope, &key, &bytes).await? {
+        idempotency::Begun::Answered(response) => Ok(Before::Answered(response)),
+        idempotency::Begun::New(guard) => Ok(Before::Go(Some(guard))),
     }
 }
 

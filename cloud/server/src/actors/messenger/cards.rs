@@ -187,12 +187,11 @@ fn put(customer: &Customer, visit: &VisitRow, live: &LiveOffer, prepared: &Prepa
 }
 
 /// How the gate and the ranking would answer for one offer, without doing anything.
-pub fn would(customer: &Customer, visit: Option<&VisitRow>, live: &LiveOffer, world: &World) -> String {
-    let facts = facts::facts(customer, visit, world);
+pub fn would(customer: &Customer, visit: &VisitRow, live: &LiveOffer, world: &World) -> String {
+    let facts = facts::facts(customer, Some(visit), world);
     if live.rule.as_ref().is_some_and(|rule| !rule.evaluate(&facts).is_eligible()) {
         return "not_eligible".to_owned();
     }
-    let Some(visit) = visit else { return Reason::ContextGone.to_string() };
     let taste = customer.usable_taste(&world.catalogue.texts, world.now);
     let interest = candidate::interest(customer, &taste, std::iter::once(&live.offer.product.category), world);
     let person = customer.person(&world.settings, interest, world.now);

@@ -5,12 +5,14 @@
 
 use std::sync::Arc;
 
-use aisle_schemas::ids::OfferId;
+use aisle_schemas::ids::{OfferId, StoreId, VisitId, VisitToken};
+use aisle_store::visit::VisitRow;
 
 use super::{cards, context_lease, round};
 use crate::{
     actors::customer::{Command, Decided, World, change::Changes, state::Customer, view},
     catalogue::LiveOffer,
+    fresh,
     problem::Refusal,
 };
 
@@ -50,10 +52,30 @@ impl Command for PreviewOffer {
     type Answer = String;
     const NAME: &'static str = "preview_offer";
     fn decide(&self, customer: &Customer, world: &World) -> Result<Decided<String>, Refusal> {
-        let visit = customer.visit.as_ref().or(customer.last_visit.as_ref());
         let stores = &self.0.offer.target.stores;
-        let elsewhere = visit.is_some_and(|visit| !stores.is_empty() && !stores.contains(&visit.store));
-        let answer = if elsewhere { "not_targeted".to_owned() } else { cards::would(customer, visit, &self.0, world) };
+        let visit = customer.visit.as_ref().or(customer.last_visit.as_ref()).cloned().or_else(|| imagined(customer, stores, world));
+        let answer = match visit {
+            Some(visit) if stores.is_empty() || stores.contains(&visit.store) => cards::would(customer, &visit, &self.0, world),
+            Some(_) | None => "not_targeted".to_owned(),
+        };
         Ok(Decided::answer(answer))
     }
+}
+
+/// Somebody who never came would come to the first store that has the offer.
+fn imagined(customer: &Customer, stores: &[StoreId], world: &World) -> Option<VisitRow> {
+    let (store, info) = world.settings.stores.iter().find(|(store, _)| stores.is_empty() || stores.contains(store))?;
+    Some(VisitRow {
+        customer: Some(customer.id()),
+        visit: fresh::id(world.now, VisitId::new),
+        store: store.clone(),
+        node: info.node.clone(),
+        token: VisitToken::from_random(fresh::secret()),
+        opened_at: world.now,
+        zone: None,
+        seen_at: world.now,
+        closed_at: None,
+        closed_reason: None,
+        traceparent: None,
+    })
 }
