@@ -1,13 +1,11 @@
 //! Contract of the down log's bound, on both databases; what the sync driver sees of it is shown with the ingest.
 
-mod common;
-
 use aisle_schemas::{limits::DOCUMENTS_MAX, sync::Seq};
 use aisle_store::{
     DownStream, DownWrite, StoreError, down,
     testing::{World, on_both},
 };
-use common::{at, enrol, id, node};
+use crate::common::{at, enrol, id, node};
 use sqlx::Connection;
 
 /// As many documents as a node may have, at once: writing them one by one would only cost time.

@@ -1,7 +1,5 @@
 //! Contract of a customer's unit of work, of sign-in and of what marketers publish, on both databases.
 
-mod common;
-
 use aisle_schemas::{
     content::{Currency, Money},
     http::cloud::{ContextClass, DialogueLine, LegalText, MessageKind, OfferDraft, OfferState, Outcome},
@@ -24,7 +22,7 @@ use aisle_store::{
     visit::{self, NewVisit},
 };
 use chrono::TimeDelta;
-use common::{at, enrol, id, node};
+use crate::common::{at, enrol, id, node};
 
 fn text(de: &str) -> LocalText {
     LocalText::new(de, de)
@@ -140,7 +138,7 @@ async fn open_visit(db: &Db, n: u8, customer: CustomerId, closed: Option<i64>) {
 fn all_parts_of_a_commit_are_loaded_again() {
     on_both(|World { db, kind, .. }| async move {
         enrol(&db, &["t.s1.n1"]).await;
-        let customer = common::customer(&db, 1).await;
+        let customer = crate::common::customer(&db, 1).await;
         open_visit(&db, 2, customer, Some(50)).await;
         open_visit(&db, 1, customer, None).await;
         let before = customer::load(&db, customer, at(0)).await.unwrap().unwrap();
@@ -210,7 +208,7 @@ fn all_parts_of_a_commit_are_loaded_again() {
 #[test]
 fn a_commit_from_an_old_version_changes_nothing() {
     on_both(|World { db, kind, .. }| async move {
-        let customer = common::customer(&db, 1).await;
+        let customer = crate::common::customer(&db, 1).await;
         let commit = |n| {
             let mut commit = CustomerCommit::new(customer, 0, at(1));
             commit.bookmarks_put = vec![BookmarkRow { offer: id::offer(n), at: at(1) }];
@@ -227,7 +225,7 @@ fn a_commit_from_an_old_version_changes_nothing() {
 #[test]
 fn a_message_is_handled_once_and_a_candidate_judged_once() {
     on_both(|World { db, kind, .. }| async move {
-        let customer = common::customer(&db, 1).await;
+        let customer = crate::common::customer(&db, 1).await;
         let message = Message::DeviceAttached { customer, visit: id::visit(1) };
         let new = OutboxNew { message, traceparent: Some("00-a-b-01".to_owned()), at: at(1) };
         let mut first = CustomerCommit::new(customer, 0, at(1));
@@ -251,7 +249,7 @@ fn a_message_is_handled_once_and_a_candidate_judged_once() {
 #[test]
 fn a_code_a_sale_and_an_idempotency_key_count_once() {
     on_both(|World { db, kind, .. }| async move {
-        let customer = common::customer(&db, 1).await;
+        let customer = crate::common::customer(&db, 1).await;
         let store = StoreId::parse("s1").unwrap();
         let tap = |version| {
             let mut commit = CustomerCommit::new(customer, version, at(1));
@@ -284,7 +282,7 @@ fn a_code_a_sale_and_an_idempotency_key_count_once() {
 fn what_is_owed_to_a_node_is_logged_with_the_decision_or_not_at_all() {
     on_both(|World { db, kind, .. }| async move {
         enrol(&db, &["t.s1.n1"]).await;
-        let customer = common::customer(&db, 1).await;
+        let customer = crate::common::customer(&db, 1).await;
         let lease = |name: &str| DownWrite {
             node: node(name),
             stream: DownStream::Desired,
@@ -307,7 +305,7 @@ fn what_is_owed_to_a_node_is_logged_with_the_decision_or_not_at_all() {
 #[test]
 fn decisions_are_listed_newest_first_by_any_key_and_paged_without_gaps() {
     on_both(|World { db, kind, .. }| async move {
-        let (ada, bob) = (common::customer(&db, 1).await, common::customer(&db, 2).await);
+        let (ada, bob) = (crate::common::customer(&db, 1).await, crate::common::customer(&db, 2).await);
         let mut commit = CustomerCommit::new(ada, 0, at(1));
         // Several share an instant: the id decides.
         commit.decisions = (1..=9).map(|n| verdict(n, ada, (n > 4).then_some(1), i64::from(n / 3))).collect();
@@ -447,7 +445,7 @@ fn an_offer_keeps_every_revision_that_was_published() {
             };
             offer::commit(&db, commit).await.unwrap();
         }
-        let customer = common::customer(&db, 1).await;
+        let customer = crate::common::customer(&db, 1).await;
         let mut commit = CustomerCommit::new(customer, 0, at(1));
         commit.cards_put = vec![card(1, 90_000)];
         customer_commit::commit(&db, commit).await.unwrap();
