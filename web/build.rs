@@ -52,9 +52,7 @@ fn main() {
         return;
     }
     if !npm_present() {
-        println!(
-            "cargo:warning=npm not found: pages say what to install; install Node 20.19 or newer and build again"
-        );
+        println!("cargo:warning=npm not found: pages say what to install; install Node 20.19 or newer and build again");
         return;
     }
     npm(&root, &["ci", "--ignore-scripts"]);
@@ -104,20 +102,11 @@ fn collect(path: &Path, into: &mut Vec<PathBuf>) -> io::Result<()> {
 }
 
 fn npm_present() -> bool {
-    Command::new("npm")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+    Command::new("npm").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
 fn npm(root: &Path, arguments: &[&str]) {
-    let output = Command::new("npm")
-        .args(arguments)
-        .current_dir(root)
-        .output()
-        .expect("npm answered its version a moment ago");
+    let output = Command::new("npm").args(arguments).current_dir(root).output().expect("npm answered its version a moment ago");
     assert!(
         output.status.success(),
         "npm {} failed\n{}\n{}",

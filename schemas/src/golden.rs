@@ -158,7 +158,13 @@ fn screen_report() -> ScreenReport {
     }
 }
 fn nfc_report() -> NfcReport {
-    NfcReport { display: slug!(DisplayId, "shelf-pets"), zone: slug!(ZoneId, "pets"), online: true, offer: Some(OfferId::new(MS, uuid(1))), taps: 3 }
+    NfcReport {
+        display: slug!(DisplayId, "shelf-pets"),
+        zone: slug!(ZoneId, "pets"),
+        online: true,
+        offer: Some(OfferId::new(MS, uuid(1))),
+        taps: 3,
+    }
 }
 fn zone_report() -> ZoneReport {
     ZoneReport { zone: slug!(ZoneId, "pets"), visits: 2, people: 5, at: at() }
@@ -205,7 +211,14 @@ fn visit_view() -> VisitView {
     }
 }
 fn bookmark() -> Bookmark {
-    Bookmark { offer: OfferId::new(MS, uuid(1)), product: product(), price: eur(449), was: Some(eur(599)), until: at() + TimeDelta::days(7), at: at() }
+    Bookmark {
+        offer: OfferId::new(MS, uuid(1)),
+        product: product(),
+        price: eur(449),
+        was: Some(eur(599)),
+        until: at() + TimeDelta::days(7),
+        at: at(),
+    }
 }
 fn legal_text() -> LegalText {
     LegalText {
@@ -241,7 +254,15 @@ fn campaign_draft() -> CampaignDraft {
     CampaignDraft { name: "Autumn".into(), from: at(), to: at() + TimeDelta::days(30), cap_per_day: 3 }
 }
 fn campaign() -> Campaign {
-    Campaign { campaign: CampaignId::new(MS, uuid(2)), name: "Autumn".into(), from: at(), to: at() + TimeDelta::days(30), cap_per_day: 3, paused: false, offers: 12 }
+    Campaign {
+        campaign: CampaignId::new(MS, uuid(2)),
+        name: "Autumn".into(),
+        from: at(),
+        to: at() + TimeDelta::days(30),
+        cap_per_day: 3,
+        paused: false,
+        offers: 12,
+    }
 }
 fn offer_draft() -> OfferDraft {
     OfferDraft {

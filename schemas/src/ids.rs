@@ -29,8 +29,7 @@ pub enum IdError {
 pub const SLUG_LEN_MAX: usize = 32;
 
 fn is_slug(text: &str) -> bool {
-    (1..=SLUG_LEN_MAX).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    (1..=SLUG_LEN_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 macro_rules! slug_id {

@@ -184,7 +184,9 @@ pub fn device_prefix(store: &StoreId, kind: DeviceKind, id: &str) -> String {
 }
 
 /// What a device is; also the topic level that holds its kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema, ts_rs::TS)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema, ts_rs::TS,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum DeviceKind {
     Screen,
@@ -244,7 +246,14 @@ mod tests {
 
     #[test]
     fn foreign_and_malformed_topics_are_unknown() {
-        for bad in ["", "aisle/1/04/acme.s042/up/hello", "aisle/1/GG/a.b.c/up/hello", "local/1/s/screen/S/pop", "aisle/1/04/a.b.c/up/s/nope", "local/1/s1/screen/x/pop/more"] {
+        for bad in [
+            "",
+            "aisle/1/04/acme.s042/up/hello",
+            "aisle/1/GG/a.b.c/up/hello",
+            "local/1/s/screen/S/pop",
+            "aisle/1/04/a.b.c/up/s/nope",
+            "local/1/s1/screen/x/pop/more",
+        ] {
             assert_eq!(Topic::parse(bad), None, "{bad}");
         }
     }

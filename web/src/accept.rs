@@ -36,13 +36,7 @@ impl Encoding {
 
 /// The packed encodings that `accept_encoding` allows, smallest result first.
 pub(crate) fn acceptable(accept_encoding: &str) -> impl Iterator<Item = Encoding> + '_ {
-    [Encoding::Brotli, Encoding::Gzip]
-        .into_iter()
-        .filter(|encoding| {
-            encoding
-                .header()
-                .is_some_and(|name| accepts(accept_encoding, name))
-        })
+    [Encoding::Brotli, Encoding::Gzip].into_iter().filter(|encoding| encoding.header().is_some_and(|name| accepts(accept_encoding, name)))
 }
 
 fn accepts(accept_encoding: &str, name: &str) -> bool {
@@ -53,9 +47,7 @@ fn accepts(accept_encoding: &str, name: &str) -> bool {
             if !coding.eq_ignore_ascii_case(wanted) {
                 return None;
             }
-            let quality = fields
-                .find_map(|field| field.strip_prefix("q="))
-                .map_or(Some(1.0), |value| value.parse::<f32>().ok());
+            let quality = fields.find_map(|field| field.strip_prefix("q=")).map_or(Some(1.0), |value| value.parse::<f32>().ok());
             Some(quality.is_some_and(|quality| quality > 0.0))
         })
     };

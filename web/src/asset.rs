@@ -44,12 +44,7 @@ impl Asset {
         for encoding in acceptable(accept_encoding) {
             let name = format!("{}{}", self.path, encoding.suffix());
             if let Some(file) = Dist::get(&name) {
-                return Self {
-                    etag: quoted(&file.metadata.sha256_hash()),
-                    bytes: file.data,
-                    encoding,
-                    ..self
-                };
+                return Self { etag: quoted(&file.metadata.sha256_hash()), bytes: file.data, encoding, ..self };
             }
         }
         self
@@ -59,20 +54,13 @@ impl Asset {
     /// release shows at the next load.
     #[must_use]
     pub const fn cache_control(&self) -> &'static str {
-        if self.immutable {
-            "public, max-age=31536000, immutable"
-        } else {
-            "no-cache"
-        }
+        if self.immutable { "public, max-age=31536000, immutable" } else { "no-cache" }
     }
 
     /// Does `if_none_match` (the request header) name these bytes? Then answer 304.
     #[must_use]
     pub fn matches(&self, if_none_match: &str) -> bool {
-        if_none_match
-            .split(',')
-            .map(str::trim)
-            .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == self.etag)
+        if_none_match.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == self.etag)
     }
 }
 
@@ -111,9 +99,7 @@ impl Page {
 #[must_use]
 pub fn asset(path: &str) -> Option<Asset> {
     let path = path.trim_start_matches('/');
-    let hidden = [Encoding::Brotli, Encoding::Gzip]
-        .iter()
-        .any(|packed| path.ends_with(packed.suffix()));
+    let hidden = [Encoding::Brotli, Encoding::Gzip].iter().any(|packed| path.ends_with(packed.suffix()));
     if hidden || path.ends_with(".html") {
         return None;
     }
@@ -170,13 +156,7 @@ mod tests {
     use crate::Encoding;
     use sha2::{Digest, Sha256};
 
-    const PAGES: [Page; 6] = [Page::Door, 
-        Page::Player,
-        Page::Nfc,
-        Page::Shop,
-        Page::Console,
-        Page::Styleguide,
-    ];
+    const PAGES: [Page; 6] = [Page::Door, Page::Player, Page::Nfc, Page::Shop, Page::Console, Page::Styleguide];
 
     #[test]
     fn each_page_answers_html_with_the_hash_of_its_bytes() {
@@ -185,10 +165,7 @@ mod tests {
                 let page = page(which).packed_for(accept);
                 assert!(page.mime.starts_with("text/html"));
                 assert!(!page.immutable);
-                assert_eq!(
-                    page.etag,
-                    format!("\"{}\"", hex::encode(Sha256::digest(&page.bytes)))
-                );
+                assert_eq!(page.etag, format!("\"{}\"", hex::encode(Sha256::digest(&page.bytes))));
                 assert!(page.matches(&format!("W/{}, \"x\"", page.etag)));
                 assert!(!page.matches("\"x\""));
             }
@@ -199,16 +176,10 @@ mod tests {
     fn each_address_in_a_page_is_an_asset_of_this_build() {
         for which in PAGES {
             let html = String::from_utf8(page(which).bytes.into_owned()).expect("pages are text");
-            for part in html
-                .split(['"', '\''])
-                .filter(|part| part.starts_with('/') && part.contains('.'))
-            {
+            for part in html.split(['"', '\'']).filter(|part| part.starts_with('/') && part.contains('.')) {
                 assert!(asset(part).is_some(), "{which:?} names {part}");
             }
-            assert!(
-                !html.contains("<style") && !html.contains(" style="),
-                "{which:?} has an inline style"
-            );
+            assert!(!html.contains("<style") && !html.contains(" style="), "{which:?} has an inline style");
             assert!(!html.contains("<script>"), "{which:?} has an inline script");
         }
     }
@@ -227,15 +198,7 @@ mod tests {
 
     #[test]
     fn unknown_and_climbing_paths_are_nothing() {
-        for path in [
-            "",
-            "/",
-            "/nowhere.js",
-            "/../Cargo.toml",
-            "/assets/../../Cargo.toml",
-            "/.stamp",
-            "/shop/index.html",
-        ] {
+        for path in ["", "/", "/nowhere.js", "/../Cargo.toml", "/assets/../../Cargo.toml", "/.stamp", "/shop/index.html"] {
             assert!(asset(path).is_none(), "{path}");
         }
     }

@@ -11,11 +11,13 @@ use std::{
     time::Duration,
 };
 
+use actix::{Actor, Arbiter};
+use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn, web};
 use aisle_mesh::{
     broker::{Access, AccessRules, Broker, BrokerError, Bus, Credential, EmbeddedBroker, EmbeddedConfig, Role},
     clock::Clock,
     link::LinkConfig,
-    supervision::{Health, Reporter},
+    supervision::{Health, Lifeline, Shutdown, StopReason, start as start_supervised},
     sync::{
         owner_driver::{OwnerStatus, OwnerSync, OwnerSyncConfig, OwnerSyncHandle},
         transport::MqttTransport,
@@ -29,8 +31,6 @@ use aisle_schemas::{
     sync::Direction,
 };
 use aisle_store::{Db, StoreError, down, node, offer, retention, sealed::AddressSeal};
-use actix::{Actor, Arbiter};
-use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn, web};
 use secrecy::ExposeSecret;
 use tokio::{
     sync::{oneshot, watch},
@@ -41,7 +41,7 @@ use crate::{
     actors::{
         customer::{CustomerShard, Customers, Ports, SHARDS},
         fleet::{Fleet, FleetPorts},
-        store::{Book, Desk, DeskPorts, StoreDesk, desired},
+        store::{Book, Desk, DeskPorts, MAILBOX as DESK_MAILBOX, StoreDesk, desired},
     },
     config::{CloudConfig, ConfigFault},
     fresh,
@@ -101,6 +101,8 @@ pub enum CloudError {
     Fenced,
     #[error("the broker ended")]
     BrokerEnded,
+    #[error("{part} failed too often")]
+    Failed { part: String },
     #[error("the instance's thread ended")]
     Ended,
 }
@@ -217,13 +219,21 @@ async fn serve(
     // Installs the recorder before anything is counted.
     let metrics = telemetry::metrics();
     let Started { running, told } = start(config, clock, sink, metrics).await?;
-    let Running { db, broker, sync, http, stop, tasks, customers, health: _health } = running;
-    if ready.send(told).is_err() {
-        return Ok(());
-    }
+    let Running { db, broker, sync, http, stop, tasks, customers, shutdown } = running;
+    let waited_for = ready.send(told).is_ok();
     let outcome = tokio::select! {
-        // A sender that is gone is a power cut: nobody waits for an orderly end.
-        asked = stopping => if asked.is_ok() { Ok(()) } else { return Ok(()) },
+        asked = stopping => {
+            // A sender that is gone is a power cut: nobody waits for an orderly end, but the port must be free.
+            if !waited_for || asked.is_err() {
+                http.handle.stop(false).await;
+                return Ok(());
+            }
+            Ok(())
+        }
+        reason = shutdown.requested() => match reason {
+            StopReason::Asked => Ok(()),
+            StopReason::Failed { part } => Err(CloudError::Failed { part }),
+        },
         () = fenced(sync.status()) => Err(CloudError::Fenced),
         () = ended(broker.as_deref()) => Err(CloudError::BrokerEnded),
     };
@@ -268,7 +278,7 @@ struct Running {
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
     customers: Arbiter,
-    health: Reporter,
+    shutdown: Shutdown,
 }
 
 struct Http {
@@ -305,10 +315,20 @@ async fn start(config: CloudConfig, clock: Arc<dyn Clock>, sink: MailSink, metri
     let sync = OwnerSync::spawn(owner, MqttTransport { config: link }, store, Arc::clone(&clock));
 
     let health = Health::new();
-    let reporter = health.register("instance");
     let (stop, stopping) = watch::channel(false);
     let sales = Sales::load(&db, &book.products).await.map_err(CloudError::Database)?;
-    let parts = Parts { db: &db, clock: &clock, shared: &shared, settings: &settings, feed: &feed, sales: &sales, stopping: &stopping };
+    let shutdown = Shutdown::new();
+    let parts = Parts {
+        db: &db,
+        clock: &clock,
+        shared: &shared,
+        settings: &settings,
+        feed: &feed,
+        sales: &sales,
+        stopping: &stopping,
+        health: &health,
+        shutdown: &shutdown,
+    };
     let owners = start_owners(&parts, book, source, &sync)?;
 
     let mailer = match &config.smtp {
@@ -338,10 +358,9 @@ async fn start(config: CloudConfig, clock: Arc<dyn Clock>, sink: MailSink, metri
         stopping,
     });
     let http = listen(config.http_addr, cloud).map_err(|source| CloudError::Listen { address: config.http_addr, source })?;
-    reporter.ready();
     let told = Ready { http: http.address, broker: broker_addr, public_key };
     tracing::info!(instance = %config.instance, http = %told.http, "cloud serves");
-    let running = Running { db, broker, sync, http, stop, tasks: owners.tasks, customers: owners.arbiter, health: reporter };
+    let running = Running { db, broker, sync, http, stop, tasks: owners.tasks, customers: owners.arbiter, shutdown };
     Ok(Started { running, told })
 }
 
@@ -421,6 +440,8 @@ struct Parts<'a> {
     feed: &'a Feed,
     sales: &'a Sales,
     stopping: &'a watch::Receiver<bool>,
+    health: &'a Health,
+    shutdown: &'a Shutdown,
 }
 
 /// Actors and tasks that own state.
@@ -433,7 +454,7 @@ struct Owners {
 }
 
 fn start_owners(parts: &Parts<'_>, book: Book, source: FeedSource, sync: &OwnerSyncHandle) -> Result<Owners, CloudError> {
-    let Parts { db, clock, shared, settings, feed, sales, stopping } = parts;
+    let Parts { db, clock, shared, settings, feed, sales, stopping, health, shutdown } = parts;
     let snapshot = book.catalogue().map_err(|error| CloudError::Load(Refusal::unavailable(error)))?;
     let (snapshot, catalogue) = watch::channel(Arc::new(snapshot));
     let (timers, timer_queue) = Timers::channel();
@@ -453,15 +474,20 @@ fn start_owners(parts: &Parts<'_>, book: Book, source: FeedSource, sync: &OwnerS
         CustomerShard::start_in_arbiter(&arbiter.handle(), move |_| CustomerShard::new(ports)).recipient()
     });
     let customers = Customers::new(shards.collect());
-    let desk_ports = DeskPorts {
+    let desk_ports = Arc::new(DeskPorts {
         db: (*db).clone(),
         clock: Arc::clone(clock),
         settings: Arc::clone(settings),
         feed: (*feed).clone(),
         snapshot,
-    };
-    let desk = Desk::new(StoreDesk::new(Arc::new(desk_ports), book).start().recipient());
-    let fleet_ports = FleetPorts { db: (*db).clone(), clock: Arc::clone(clock), shared: Arc::clone(shared), settings: Arc::clone(settings) };
+        health: (*health).clone(),
+        shutdown: (*shutdown).clone(),
+    });
+    let lifeline = Lifeline::new(health.register("desk"), (*shutdown).clone());
+    let desk = start_supervised(&Arbiter::current(), DESK_MAILBOX, move |_| StoreDesk::new(desk_ports, book, lifeline));
+    let desk = Desk::new(desk.recipient());
+    let fleet_ports =
+        FleetPorts { db: (*db).clone(), clock: Arc::clone(clock), shared: Arc::clone(shared), settings: Arc::clone(settings) };
     let fleet = Fleet::new(fleet_ports).start();
     let consumers =
         Consumers { db: (*db).clone(), customers: customers.clone(), nodes: fleet.clone().recipient(), reports: fleet.recipient() };
@@ -492,15 +518,13 @@ async fn retain(db: Db, clock: Arc<dyn Clock>, mut stopping: watch::Receiver<boo
 fn listen(address: SocketAddr, cloud: web::Data<Cloud>) -> std::io::Result<Http> {
     let listener = TcpListener::bind(address)?;
     let address = listener.local_addr()?;
-    let server = HttpServer::new(move || {
-        App::new().app_data(cloud.clone()).wrap(from_fn(routes::serve::serve)).configure(routes::mount)
-    })
-    .workers(HTTP_WORKERS)
-    .max_connections(HTTP_CONNECTIONS_MAX)
-    .shutdown_timeout(PATIENCE_S)
-    .disable_signals()
-    .listen(listener)?
-    .run();
+    let server = HttpServer::new(move || App::new().app_data(cloud.clone()).wrap(from_fn(routes::serve::serve)).configure(routes::mount))
+        .workers(HTTP_WORKERS)
+        .max_connections(HTTP_CONNECTIONS_MAX)
+        .shutdown_timeout(PATIENCE_S)
+        .disable_signals()
+        .listen(listener)?
+        .run();
     let handle = server.handle();
     Ok(Http { address, handle, task: tokio::spawn(server) })
 }

@@ -120,8 +120,8 @@ impl Catalogue {
 
     /// The wording of a text version.
     pub fn wording(&self, version: &TextVersion) -> Option<&LegalText> {
-        self.wordings.iter().find(|text| {
-            text.id == version.id.as_str() && text.version == version.version && text.language.as_str() == version.locale
-        })
+        self.wordings
+            .iter()
+            .find(|text| text.id == version.id.as_str() && text.version == version.version && text.language.as_str() == version.locale)
     }
 }

@@ -70,7 +70,13 @@ pub async fn summaries(db: &Db, shared: &dyn Shared, settings: &Settings, now: D
 }
 
 /// One store; `None` where it is not of this cloud.
-pub async fn store(db: &Db, shared: &dyn Shared, settings: &Settings, store: &StoreId, now: DateTime<Utc>) -> Result<Option<StoreLive>, StoreError> {
+pub async fn store(
+    db: &Db,
+    shared: &dyn Shared,
+    settings: &Settings,
+    store: &StoreId,
+    now: DateTime<Utc>,
+) -> Result<Option<StoreLive>, StoreError> {
     let Some(info) = settings.stores.get(store) else { return Ok(None) };
     let mut live = StoreLive {
         profile: info.profile.clone(),

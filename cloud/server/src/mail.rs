@@ -35,8 +35,9 @@ pub enum MailError {
     Build(#[source] lettre::error::Error),
     #[error("failed to set up the SMTP server")]
     Setup(#[source] lettre::transport::smtp::Error),
-    #[error("failed to hand the mail to the SMTP server")]
-    Smtp(#[source] lettre::transport::smtp::Error),
+    /// Without the server's words, which may quote the reader's address.
+    #[error("the SMTP server did not take the mail ({})", .status.as_deref().unwrap_or("no answer"))]
+    Smtp { status: Option<String> },
 }
 
 /// A mail in the sink.
@@ -116,7 +117,8 @@ impl Mailer {
                     .header(ContentType::TEXT_PLAIN)
                     .body(text)
                     .map_err(MailError::Build)?;
-                transport.send(mail).await.map(|_| ()).map_err(MailError::Smtp)
+                let sent = transport.send(mail).await;
+                sent.map(|_| ()).map_err(|error| MailError::Smtp { status: error.status().map(|status| status.to_string()) })
             }
             Self::Sink { sink, print } => {
                 if *print {

@@ -5,11 +5,11 @@
 
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
-use aisle_schemas::http::{FieldError, Problem};
 use actix_web::{
     HttpResponse, ResponseError,
     http::{StatusCode, header},
 };
+use aisle_schemas::http::{FieldError, Problem};
 
 /// Why a request was not done.
 #[derive(Debug, Clone)]
@@ -97,7 +97,8 @@ impl Refusal {
         if let Some(source) = &self.source {
             tracing::error!(instance, route, code = %self.code, error = format!("{source:#}"), "request failed");
         }
-        metrics::counter!("aisle_refusals_total", "role" => "cloud", "route" => route.to_owned(), "code" => self.code.to_string()).increment(1);
+        metrics::counter!("aisle_refusals_total", "role" => "cloud", "route" => route.to_owned(), "code" => self.code.to_string())
+            .increment(1);
         let problem = Problem {
             type_: format!("/problems/{}", self.code),
             title: title(self.status).to_owned(),

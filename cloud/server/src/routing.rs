@@ -3,16 +3,16 @@
 //! Owns the routes from what happened to whose business it is. Takes rows; emits commands and waits until their effect stands. A message
 //! for nobody ends at once. A publication goes to every open visit of its stores, a bounded number at a time.
 
+use actix::Recipient;
 use aisle_schemas::ids::{OfferId, StoreId};
 use aisle_store::{Db, Message, OutboxRow, outbox, visit};
-use actix::Recipient;
 use futures_util::{StreamExt, stream};
 
 use crate::{
     actors::{
         customer::Customers,
         fleet::{NodeChanged, Reported},
-        messenger::{FollowOffer, TakeAttached, TakeClosed, TakeOrderDone, TakeOpened, TakeSeen},
+        messenger::{FollowOffer, TakeAttached, TakeClosed, TakeOpened, TakeOrderDone, TakeSeen},
     },
     problem::Refusal,
 };
@@ -37,8 +37,7 @@ impl Consumers {
         let trace = row.traceparent.clone();
         match &row.message {
             Message::VisitOpened { customer, visit, store, node, token, at } => {
-                let opened =
-                    TakeOpened { place, visit: *visit, store: store.clone(), node: node.clone(), token: *token, at: *at };
+                let opened = TakeOpened { place, visit: *visit, store: store.clone(), node: node.clone(), token: *token, at: *at };
                 self.customers.ask(*customer, opened, trace).await
             }
             Message::VisitSeen { customer: Some(customer), visit, store: _, signal, at } => {
@@ -72,9 +71,9 @@ impl Consumers {
                 self.follow_offer(*offer, stores, trace).await?;
                 self.end(row).await
             }
-            Message::VisitSeen { customer: None, .. } | Message::VisitClosed { customer: None, .. } | Message::OrderDone { customer: None, .. } => {
-                self.end(row).await
-            }
+            Message::VisitSeen { customer: None, .. }
+            | Message::VisitClosed { customer: None, .. }
+            | Message::OrderDone { customer: None, .. } => self.end(row).await,
         }
     }
 

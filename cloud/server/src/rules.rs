@@ -46,7 +46,8 @@ fn share(percent: u8) -> Unit {
 
 /// A draft as the core takes it.
 pub fn content(draft: &OfferDraft, rule: AudienceRule) -> OfferContent {
-    let OfferDraft { campaign, product, price, was, from, to, target, variants, fallback, fallback_for, rule: _, value_percent, push } = draft.clone();
+    let OfferDraft { campaign, product, price, was, from, to, target, variants, fallback, fallback_for, rule: _, value_percent, push } =
+        draft.clone();
     OfferContent {
         campaign,
         product,

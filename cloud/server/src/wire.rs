@@ -86,12 +86,7 @@ fn element(element: Element) -> Option<HomeElement> {
         Element::Inspiration => Some(HomeElement::Inspiration),
         Element::WishList => Some(HomeElement::Bookmarks),
         Element::Receipt => Some(HomeElement::Receipt),
-        Element::Basket
-        | Element::Pay
-        | Element::ExitCode
-        | Element::ShoppingList
-        | Element::NextStore
-        | Element::Feedback => None,
+        Element::Basket | Element::Pay | Element::ExitCode | Element::ShoppingList | Element::NextStore | Element::Feedback => None,
     }
 }
 

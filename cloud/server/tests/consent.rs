@@ -17,9 +17,7 @@ async fn a_grant_stores_hash_language_and_method_and_needs_a_published_version()
     let granted = ada.consent("instore_context", None, true).await;
     assert!(granted.granted && granted.in_force);
     assert_eq!((granted.language.as_str(), granted.method.as_str(), granted.text_sha256.len()), ("de", "app", 64));
-    let body = |version: u32, hash: &str| {
-        json!({"purpose": "marketing", "channel": "push", "granted": true, "legal_text": "marketing", "version": version, "language": "de", "shown_sha256": hash})
-    };
+    let body = |version: u32, hash: &str| json!({"purpose": "marketing", "channel": "push", "granted": true, "legal_text": "marketing", "version": version, "language": "de", "shown_sha256": hash});
     let unpublished = ada.post("/v1/consents", &body(7, &"0".repeat(64))).await.refused(422);
     assert_eq!((unpublished.code.as_str(), unpublished.field.as_deref()), ("text_not_published", Some("/version")));
     let other_wording = ada.post("/v1/consents", &body(1, &"0".repeat(64))).await.refused(422);

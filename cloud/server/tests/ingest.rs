@@ -297,7 +297,12 @@ fn a_visit_whose_pass_is_unknown_addresses_nobody() {
         let t0 = owner.now();
         let unknown = body::seen(7, "pets", t0);
         owner
-            .apply(&n1, Stream::Sess, 0, vec![record(1, body::opened(1, 9, t0), &n1, t0), record(2, unknown, &n1, t0), record(3, body::closed(1, t0), &n1, t0)])
+            .apply(
+                &n1,
+                Stream::Sess,
+                0,
+                vec![record(1, body::opened(1, 9, t0), &n1, t0), record(2, unknown, &n1, t0), record(3, body::closed(1, t0), &n1, t0)],
+            )
             .await
             .unwrap();
         let told = owner.source.next().await;
@@ -358,7 +363,8 @@ fn as_062_documents_of_an_older_epoch_go_once_the_new_numbering_is_read() {
         owner.ingest.apply(&n1, &batch).await.unwrap();
         let told = owner.source.next().await;
         assert!(matches!(&told.outbox[0].message, Message::Reported { key, .. } if key == "zone/pets"));
-        let keys: Vec<_> = reported::of_node(&mut owner.db.read().await.unwrap(), &n1).await.unwrap().into_iter().map(|row| row.key).collect();
+        let keys: Vec<_> =
+            reported::of_node(&mut owner.db.read().await.unwrap(), &n1).await.unwrap().into_iter().map(|row| row.key).collect();
         assert_eq!(keys, ["zone/pets"], "{}", w.kind);
     });
 }
@@ -436,7 +442,9 @@ fn as_060_a_new_down_epoch_logs_orders_again_and_numbers_documents_from_one() {
         owner.hello(&n1, 1).await;
         let old = owner.ingest.state(&n1).await.unwrap();
         down::put(&owner.db, vec![world::order("t.s1.n1", 1), world::order("t.s1.n1", 2)]).await.unwrap();
-        down::put(&owner.db, vec![document(3, "a", Some(1)), document(4, "b", Some(1)), document(5, "a", None), document(6, "c", Some(1))]).await.unwrap();
+        down::put(&owner.db, vec![document(3, "a", Some(1)), document(4, "b", Some(1)), document(5, "a", None), document(6, "c", Some(1))])
+            .await
+            .unwrap();
         let peer = Epoch { counter: 9, random: 9 };
         let wish = EpochRequest {
             reason: EpochReason::DiskBehind,

@@ -168,10 +168,9 @@ async fn a79_of_two_pushes_at_once_the_better_goes_and_the_other_names_it() {
     cloud.clock.advance(TimeDelta::seconds(3));
     let sent: PushMessage = serde_json::from_value(stream.next_of("push").await.data).unwrap();
     assert_eq!(json!(sent.candidate), better["candidate"]);
-    let loser = eventually("the loser's decision", || async {
-        decisions(&marketer, customer).await.into_iter().find(|decision| !decision.sent)
-    })
-    .await;
+    let loser =
+        eventually("the loser's decision", || async { decisions(&marketer, customer).await.into_iter().find(|decision| !decision.sent) })
+            .await;
     assert_eq!(loser.reason, format!("outbid_by:{}", sent.candidate));
 }
 

@@ -5,7 +5,9 @@ use std::{
     time::Duration,
 };
 
-use aisle_cloud::shared::{Channel, Cursor, Live, READER_QUEUE, RING_EVENTS, RateRule, Replay, Shared, memory::MemoryShared, redis::RedisShared};
+use aisle_cloud::shared::{
+    Channel, Cursor, Live, READER_QUEUE, RING_EVENTS, RateRule, Replay, Shared, memory::MemoryShared, redis::RedisShared,
+};
 use aisle_schemas::ids::{CustomerId, StoreId, VisitId};
 use chrono::{DateTime, Utc};
 

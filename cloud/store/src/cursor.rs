@@ -38,7 +38,8 @@ pub struct Begun {
 /// Begins a receive transaction: fences by `term` (AS-034), reads node and cursor. `None` where the term is not the current one or the node
 /// is unknown.
 pub async fn begin(tx: &mut Tx, node: &NodeId, stream: Stream, term: Term) -> Result<Option<Begun>, StoreError> {
-    type Row = (bool, bool, Option<Text<Epoch>>, Option<Text<Session>>, Option<Num<Term>>, Word<NodeState>, Option<Num<Seq>>, Option<Num<u32>>);
+    type Row =
+        (bool, bool, Option<Text<Epoch>>, Option<Text<Session>>, Option<Num<Term>>, Word<NodeState>, Option<Num<Seq>>, Option<Num<u32>>);
     let row: Option<Row> = run!(tx, fetch_optional: Row, pair "cursor/begin", node, stream, term)?;
     Ok(row.map(|(enrolled, active, epoch, session, open_term, Word(presence), cursor, poison_run)| Begun {
         enrolled,

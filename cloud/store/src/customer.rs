@@ -207,8 +207,20 @@ async fn profile(conn: &mut Conn, customer: CustomerId) -> Result<Option<(Profil
     );
     let row: Option<Row> = run!(conn, fetch_optional: Row, "customer/profile.sql", customer)?;
     Ok(row.map(|row| {
-        let (Id(customer), Num(version), Word(language), Num(consent_epoch), paused_until, hurried, open_complaint, class, class_at, off, affinity, created_at) =
-            row;
+        let (
+            Id(customer),
+            Num(version),
+            Word(language),
+            Num(consent_epoch),
+            paused_until,
+            hurried,
+            open_complaint,
+            class,
+            class_at,
+            off,
+            affinity,
+            created_at,
+        ) = row;
         let context = class.map(|Word(class)| class).zip(class_at);
         let Json(channels_off) = off;
         let profile = ProfileRow {
@@ -250,8 +262,23 @@ pub async fn consents(conn: &mut Conn, customer: CustomerId) -> Result<Vec<Conse
     Ok(rows
         .into_iter()
         .map(|row| {
-            let (Id(consent), purpose, channel, granted, legal_text, version, language, text_sha256, shown_sha256, method, occurred_at, recorded_at, expires_at, supersedes, epoch) =
-                row;
+            let (
+                Id(consent),
+                purpose,
+                channel,
+                granted,
+                legal_text,
+                version,
+                language,
+                text_sha256,
+                shown_sha256,
+                method,
+                occurred_at,
+                recorded_at,
+                expires_at,
+                supersedes,
+                epoch,
+            ) = row;
             ConsentRow {
                 consent,
                 purpose,
@@ -308,13 +335,8 @@ async fn sends(conn: &mut Conn, customer: CustomerId, since: DateTime<Utc>, open
 async fn outcomes(conn: &mut Conn, customer: CustomerId) -> Result<Vec<OutcomeRow>, StoreError> {
     type Row = (String, Word<Outcome>, Option<String>, Option<Id<OfferId>>, DateTime<Utc>);
     let rows: Vec<Row> = run!(conn, fetch_all: Row, "outcome/newest.sql", customer, OUTCOMES_MAX)?;
-    let row = |(channel, Word(outcome), category, offer, at): Row| OutcomeRow {
-        channel,
-        outcome,
-        category,
-        offer: offer.map(|Id(id)| id),
-        at,
-    };
+    let row =
+        |(channel, Word(outcome), category, offer, at): Row| OutcomeRow { channel, outcome, category, offer: offer.map(|Id(id)| id), at };
     Ok(rows.into_iter().map(row).collect())
 }
 
@@ -370,7 +392,21 @@ async fn candidates(conn: &mut Conn, customer: CustomerId) -> Result<Vec<Candida
         DateTime<Utc>,
     );
     let rows: Vec<Row> = run!(conn, fetch_all: Row, "candidate/of_customer.sql", customer)?;
-    let row = |(Id(candidate), Word(kind), channel, offer, category, Json(title), Json(body), relevance, value, valid_until, due, traceparent, at): Row| {
+    let row = |(
+        Id(candidate),
+        Word(kind),
+        channel,
+        offer,
+        category,
+        Json(title),
+        Json(body),
+        relevance,
+        value,
+        valid_until,
+        due,
+        traceparent,
+        at,
+    ): Row| {
         CandidateRow {
             candidate,
             customer,

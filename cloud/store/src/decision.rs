@@ -93,34 +93,55 @@ pub async fn list(conn: &mut Conn, filter: &DecisionFilter) -> Result<Vec<Decisi
         (Some(customer), visit, offer, store) => {
             run!(conn, fetch_all: Row, "decision/list_of_customer.sql", at, id, limit, *customer, *offer, *visit, store)?
         }
-        (None, visit, Some(offer), store) => run!(conn, fetch_all: Row, "decision/list_of_offer.sql", at, id, limit, *offer, *visit, store)?,
+        (None, visit, Some(offer), store) => {
+            run!(conn, fetch_all: Row, "decision/list_of_offer.sql", at, id, limit, *offer, *visit, store)?
+        }
         (None, Some(visit), None, store) => run!(conn, fetch_all: Row, "decision/list_of_visit.sql", at, id, limit, *visit, store)?,
         (None, None, None, Some(store)) => run!(conn, fetch_all: Row, "decision/list_of_store.sql", at, id, limit, store)?,
         (None, None, None, None) => run!(conn, fetch_all: Row, "decision/list.sql", at, id, limit)?,
     };
     Ok(rows
         .into_iter()
-        .map(|(Id(decision), Id(candidate), Id(customer), offer, Json(title), channel, store, visit, sent, clause, reason, score, propensity, Json(why), at, traceparent)| {
-            DecisionRow {
-                decision,
-                candidate,
-                customer,
-                offer: offer.map(|Id(id)| id),
-                title,
+        .map(
+            |(
+                Id(decision),
+                Id(candidate),
+                Id(customer),
+                offer,
+                Json(title),
                 channel,
-                store: store.map(|Text(store)| store),
-                visit: visit.map(|Id(id)| id),
+                store,
+                visit,
                 sent,
-                clause: clause.map(|Num(clause)| clause),
+                clause,
                 reason,
                 score,
                 propensity,
-                why,
-                inputs: serde_json::Value::Null,
+                Json(why),
                 at,
                 traceparent,
-            }
-        })
+            )| {
+                DecisionRow {
+                    decision,
+                    candidate,
+                    customer,
+                    offer: offer.map(|Id(id)| id),
+                    title,
+                    channel,
+                    store: store.map(|Text(store)| store),
+                    visit: visit.map(|Id(id)| id),
+                    sent,
+                    clause: clause.map(|Num(clause)| clause),
+                    reason,
+                    score,
+                    propensity,
+                    why,
+                    inputs: serde_json::Value::Null,
+                    at,
+                    traceparent,
+                }
+            },
+        )
         .collect())
 }
 

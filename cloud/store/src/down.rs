@@ -100,7 +100,8 @@ async fn enqueue_part(tx: &mut Tx, node: &NodeId, stream: DownStream, writes: &[
             }
             DownStream::Desired => {
                 let (key, deletes) = (write.subject.as_str(), write.data.is_none());
-                let put = run!(tx, execute, "down/put_document.sql", node, key, seq, write.id, event.as_slice(), crc, deletes, DOCUMENTS_MAX)?;
+                let put =
+                    run!(tx, execute, "down/put_document.sql", node, key, seq, write.id, event.as_slice(), crc, deletes, DOCUMENTS_MAX)?;
                 if put == 0 {
                     return Err(StoreError::DocumentsFull(node.clone()));
                 }
@@ -114,8 +115,7 @@ async fn enqueue_part(tx: &mut Tx, node: &NodeId, stream: DownStream, writes: &[
 /// The CloudEvent as the log keeps it (AS-006).
 fn stored_event(write: &DownWrite) -> Result<Vec<u8>, EventError> {
     let null = || RawValue::from_string("null".to_owned()).map_err(|error| EventError::new("data", error));
-    let mut event =
-        Event::bare(write.id, Source::Cloud(write.node.tenant.clone()), EventType::parse(&write.type_name)?, write.at);
+    let mut event = Event::bare(write.id, Source::Cloud(write.node.tenant.clone()), EventType::parse(&write.type_name)?, write.at);
     event.subject = Some(write.subject.clone());
     event.traceparent.clone_from(&write.traceparent);
     event.data = Some(match &write.data {

@@ -61,8 +61,20 @@ pub async fn create(tx: &mut Tx, node: &NodeId, epoch: Epoch) -> Result<(), Stor
 
 /// Where the log stands.
 pub async fn state(conn: &mut Conn, node: &NodeId) -> Result<DownState, StoreError> {
-    type Row =
-        (Text<Epoch>, Json<Vec<Epoch>>, Num<Mark>, Num<Seq>, Num<Seq>, Num<Seq>, Num<Seq>, Num<Seq>, Num<Seq>, Num<Seq>, Num<Seq>, Num<Seq>);
+    type Row = (
+        Text<Epoch>,
+        Json<Vec<Epoch>>,
+        Num<Mark>,
+        Num<Seq>,
+        Num<Seq>,
+        Num<Seq>,
+        Num<Seq>,
+        Num<Seq>,
+        Num<Seq>,
+        Num<Seq>,
+        Num<Seq>,
+        Num<Seq>,
+    );
     let row: Option<Row> = run!(conn, fetch_optional: Row, "down/state.sql", node)?;
     let (Text(epoch), Json(lineage), Num(mark), kept, next, high, acked, d_kept, d_next, d_high, d_acked, d_base) =
         row.ok_or_else(|| StoreError::UnknownNode(node.clone()))?;

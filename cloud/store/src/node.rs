@@ -176,8 +176,7 @@ struct Heard {
 
 /// Renews the presence of nodes that were heard; returns those that had been lost and are back.
 pub async fn touch(tx: &mut Tx, heard: &[(NodeId, Session)], at: DateTime<Utc>) -> Result<Vec<NodeId>, StoreError> {
-    let set: Vec<Heard> =
-        heard.iter().map(|(node, session)| Heard { node: node.to_string(), session: session.to_string() }).collect();
+    let set: Vec<Heard> = heard.iter().map(|(node, session)| Heard { node: node.to_string(), session: session.to_string() }).collect();
     run!(tx, execute, pair "node/touch", Json(&set), at)?;
     let back: Vec<(Text<NodeId>,)> = run!(tx, fetch_all: (Text<NodeId>,), pair "node/return", Json(&set), at)?;
     Ok(back.into_iter().map(|(Text(node),)| node).collect())

@@ -77,7 +77,18 @@ pub async fn commit(db: &Db, commit: OfferCommit) -> Result<(Vec<LoggedDown>, Ve
                 run!(tx, execute, "campaign/upsert.sql", *campaign, name.as_str(), *from, *to, *cap_per_day, *paused)?;
             }
             for OfferRow { offer, campaign, state, rev, draft, published, changed_at } in &offers {
-                run!(tx, execute, "offer/upsert.sql", *offer, *campaign, word(state), *rev, Json(draft), published.as_ref().map(Json), *changed_at)?;
+                run!(
+                    tx,
+                    execute,
+                    "offer/upsert.sql",
+                    *offer,
+                    *campaign,
+                    word(state),
+                    *rev,
+                    Json(draft),
+                    published.as_ref().map(Json),
+                    *changed_at
+                )?;
                 if let Some(published) = published {
                     run!(tx, execute, "offer/keep_revision.sql", *offer, published.offer.rev, Json(published), at)?;
                 }
@@ -93,15 +104,7 @@ pub async fn commit(db: &Db, commit: OfferCommit) -> Result<(Vec<LoggedDown>, Ve
 
 /// All offers, last changed first, at most [`OFFERS_MAX`].
 pub async fn all(conn: &mut Conn) -> Result<Vec<OfferRow>, StoreError> {
-    type Row = (
-        Id<OfferId>,
-        Id<CampaignId>,
-        Word<OfferState>,
-        Num<u32>,
-        Json<OfferDraft>,
-        Option<Json<PublishedOffer>>,
-        DateTime<Utc>,
-    );
+    type Row = (Id<OfferId>, Id<CampaignId>, Word<OfferState>, Num<u32>, Json<OfferDraft>, Option<Json<PublishedOffer>>, DateTime<Utc>);
     let rows: Vec<Row> = run!(conn, fetch_all: Row, "offer/all.sql", OFFERS_MAX)?;
     let row = |(Id(offer), Id(campaign), Word(state), Num(rev), Json(draft), published, changed_at): Row| OfferRow {
         offer,

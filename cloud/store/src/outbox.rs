@@ -23,16 +23,62 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "topic", rename_all = "snake_case")]
 pub enum Message {
-    VisitOpened { customer: CustomerId, visit: VisitId, store: StoreId, node: NodeId, token: VisitToken, at: DateTime<Utc> },
-    VisitSeen { customer: Option<CustomerId>, visit: VisitId, store: StoreId, signal: VisitSignal, at: DateTime<Utc> },
-    VisitClosed { customer: Option<CustomerId>, visit: VisitId, store: StoreId, token: VisitToken, reason: CloseReason, ended_at: DateTime<Utc> },
-    DeviceAttached { customer: CustomerId, visit: VisitId },
-    OrderDone { order: EventId, outcome: OrderOutcome, reason: Option<String>, visit: Option<VisitId>, customer: Option<CustomerId> },
-    CheckInRefused { store: StoreId, reason: String },
-    Reported { node: NodeId, key: String },
-    Presence { node: NodeId, state: NodeState, at: DateTime<Utc> },
-    OfferPublished { offer: OfferId, rev: u32, stores: Vec<StoreId> },
-    OfferWithdrawn { offer: OfferId, stores: Vec<StoreId> },
+    VisitOpened {
+        customer: CustomerId,
+        visit: VisitId,
+        store: StoreId,
+        node: NodeId,
+        token: VisitToken,
+        at: DateTime<Utc>,
+    },
+    VisitSeen {
+        customer: Option<CustomerId>,
+        visit: VisitId,
+        store: StoreId,
+        signal: VisitSignal,
+        at: DateTime<Utc>,
+    },
+    VisitClosed {
+        customer: Option<CustomerId>,
+        visit: VisitId,
+        store: StoreId,
+        token: VisitToken,
+        reason: CloseReason,
+        ended_at: DateTime<Utc>,
+    },
+    DeviceAttached {
+        customer: CustomerId,
+        visit: VisitId,
+    },
+    OrderDone {
+        order: EventId,
+        outcome: OrderOutcome,
+        reason: Option<String>,
+        visit: Option<VisitId>,
+        customer: Option<CustomerId>,
+    },
+    CheckInRefused {
+        store: StoreId,
+        reason: String,
+    },
+    Reported {
+        node: NodeId,
+        key: String,
+    },
+    Presence {
+        node: NodeId,
+        state: NodeState,
+        at: DateTime<Utc>,
+    },
+    OfferPublished {
+        offer: OfferId,
+        rev: u32,
+        stores: Vec<StoreId>,
+    },
+    OfferWithdrawn {
+        offer: OfferId,
+        stores: Vec<StoreId>,
+    },
 }
 
 impl Message {

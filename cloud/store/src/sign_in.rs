@@ -155,7 +155,13 @@ pub async fn sealed_address(conn: &mut Conn, customer: CustomerId) -> Result<Opt
 pub async fn session(conn: &mut Conn, token_hash: [u8; 32], now: DateTime<Utc>) -> Result<Option<SessionRow>, StoreError> {
     type Row = (Id<CustomerId>, Bytes<[u8; 32]>, DateTime<Utc>, DateTime<Utc>);
     let row: Option<Row> = run!(conn, fetch_optional: Row, "session/find.sql", token_hash, now)?;
-    Ok(row.map(|(Id(customer), Bytes(identifier), created_at, expires_at)| SessionRow { token_hash, customer, identifier, created_at, expires_at }))
+    Ok(row.map(|(Id(customer), Bytes(identifier), created_at, expires_at)| SessionRow {
+        token_hash,
+        customer,
+        identifier,
+        created_at,
+        expires_at,
+    }))
 }
 
 /// Ends a session.

@@ -104,7 +104,16 @@ macro_rules! texts {
     ($($ty:ty),*) => { $(impl Portable for &$ty { type Sql = String; fn portable(self) -> String { self.to_string() } })* };
 }
 texts!(
-    ids::TenantId, ids::StoreId, ids::NodeName, ids::ZoneId, ids::ScreenId, ids::DisplayId, ids::TouchpointId, ids::Sku, ids::CategoryId, ids::NodeId,
+    ids::TenantId,
+    ids::StoreId,
+    ids::NodeName,
+    ids::ZoneId,
+    ids::ScreenId,
+    ids::DisplayId,
+    ids::TouchpointId,
+    ids::Sku,
+    ids::CategoryId,
+    ids::NodeId,
     ids::InstanceId
 );
 macro_rules! copied_texts {
@@ -144,8 +153,19 @@ macro_rules! uuids {
     )* };
 }
 uuids!(
-    ids::EventId, ids::CustomerId, ids::VisitId, ids::OfferId, ids::CampaignId, ids::CardId, ids::DecisionId, ids::CandidateId, ids::PassId, ids::BootId,
-    ids::TapId, ids::DialogueId, ids::ConsentId
+    ids::EventId,
+    ids::CustomerId,
+    ids::VisitId,
+    ids::OfferId,
+    ids::CampaignId,
+    ids::CardId,
+    ids::DecisionId,
+    ids::CandidateId,
+    ids::PassId,
+    ids::BootId,
+    ids::TapId,
+    ids::DialogueId,
+    ids::ConsentId
 );
 
 /// A number of ours in a signed column.

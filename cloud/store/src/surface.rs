@@ -43,7 +43,21 @@ pub async fn add_plays(tx: &mut Tx, node: &NodeId, plays: &[&Play]) -> Result<u6
     let set: Vec<PlaySet<'_>> = plays
         .iter()
         .map(|play| {
-            let Play { screen, boot, seq, zone, event, offer, offer_rev, rule, started_at, duration_ms, clock_synced, outcome, display_power } = play;
+            let Play {
+                screen,
+                boot,
+                seq,
+                zone,
+                event,
+                offer,
+                offer_rev,
+                rule,
+                started_at,
+                duration_ms,
+                clock_synced,
+                outcome,
+                display_power,
+            } = play;
             PlaySet {
                 screen: screen.as_str(),
                 boot: *boot,

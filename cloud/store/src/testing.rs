@@ -48,10 +48,13 @@ impl PgServer {
             run(Command::new("chown").arg(PG_USER).arg(folder.path()))?;
         }
         let data = folder.path().join("data");
-        run(unprivileged(as_root, &bin.join("initdb"))
-            .arg("-D")
-            .arg(&data)
-            .args(["--username=aisle", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync"]))?;
+        run(unprivileged(as_root, &bin.join("initdb")).arg("-D").arg(&data).args([
+            "--username=aisle",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--no-locale",
+            "--no-sync",
+        ]))?;
         let fsync = match durability {
             Durability::Full => "fsync=on",
             Durability::None => "fsync=off",

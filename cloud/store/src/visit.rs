@@ -51,7 +51,8 @@ type Read = (
 );
 
 fn row(read: Read) -> VisitRow {
-    let (customer, Id(visit), Text(store), Text(node), Bytes(token), opened_at, zone, seen_at, closed_at, closed_reason, traceparent) = read;
+    let (customer, Id(visit), Text(store), Text(node), Bytes(token), opened_at, zone, seen_at, closed_at, closed_reason, traceparent) =
+        read;
     VisitRow {
         customer: customer.map(|Id(customer)| customer),
         visit,
@@ -154,8 +155,22 @@ pub async fn insert(tx: &mut Tx, new: &NewVisit) -> Result<bool, StoreError> {
     let closed_at = closed.map(|(at, _)| at);
     let closed_reason = closed.map(|(_, reason)| word(&reason));
     let inserted = run!(
-        tx, execute, "visit/insert.sql", *visit, &node.tenant, &node.store, node, *token, *customer, word(method), touchpoint, *opened_at, closed_at,
-        closed_reason, *prev_visit, traceparent.as_deref()
+        tx,
+        execute,
+        "visit/insert.sql",
+        *visit,
+        &node.tenant,
+        &node.store,
+        node,
+        *token,
+        *customer,
+        word(method),
+        touchpoint,
+        *opened_at,
+        closed_at,
+        closed_reason,
+        *prev_visit,
+        traceparent.as_deref()
     )?;
     Ok(inserted > 0)
 }

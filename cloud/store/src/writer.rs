@@ -8,11 +8,7 @@ use futures_util::future::BoxFuture;
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{
-    db::Tx,
-    error::StoreError,
-    migrate,
-};
+use crate::{db::Tx, error::StoreError, migrate};
 
 /// Units that may wait for the writer; beyond it callers wait, which is the back-pressure.
 pub const WRITER_QUEUE: usize = 1_024;

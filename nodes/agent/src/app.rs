@@ -113,9 +113,7 @@ impl NodeApp {
             })
             .map_err(NodeError::Thread)?;
         match started.await {
-            Ok(Addresses { http: http_addr, mqtt: mqtt_addr }) => {
-                Ok(Self { node, http_addr, mqtt_addr, stop, ended, thread })
-            }
+            Ok(Addresses { http: http_addr, mqtt: mqtt_addr }) => Ok(Self { node, http_addr, mqtt_addr, stop, ended, thread }),
             Err(_) => match ended.await {
                 Ok(Err(error)) => Err(error),
                 Ok(Ok(())) | Err(_) => Err(NodeError::Ended),
@@ -335,12 +333,7 @@ async fn start_actors(parts: &Parts<'_>, devices: Devices) -> Result<(Faces, Vec
         store_ports.push(recipient(&address));
         listeners.push(Listener { audience: recipient(&address), facts: recipient(&address) });
         screen_ports.insert(screen.clone(), ScreenPort { programme: recipient(&address), offers: recipient(&address) });
-        let face = ScreenFace {
-            plan,
-            plays: recipient(&address),
-            state: recipient(&address),
-            interaction: recipient(&address),
-        };
+        let face = ScreenFace { plan, plays: recipient(&address), state: recipient(&address), interaction: recipient(&address) };
         screens.insert(screen, face);
     }
     let (mut displays, mut display_ports) = (BTreeMap::new(), BTreeMap::new());

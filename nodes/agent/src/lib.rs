@@ -2,15 +2,15 @@
 //!
 //! Owns the running node: journal, actors, local broker, HTTP face, uplink. Takes a configuration and a clock. Emits what surfaces show and
 //! what the cloud must know. On failure: a broken journal or broker ends the node, so that whoever watches the process starts it anew.
-pub mod journal;
 pub mod actors;
-pub mod fatal;
-pub mod now;
-mod pointer;
 pub mod app;
 pub mod config;
 pub mod devices;
+pub mod fatal;
 mod http;
+pub mod journal;
+pub mod now;
+mod pointer;
 mod uplink;
 
 pub use app::{NodeApp, NodeError};

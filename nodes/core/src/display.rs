@@ -149,9 +149,15 @@ pub struct CreativeStatus {
 pub enum Binding {
     None,
     /// The person tapped here about this product.
-    Tap { product: Sku, at: DateTime<Utc> },
+    Tap {
+        product: Sku,
+        at: DateTime<Utc>,
+    },
     /// The person confirmed a handshake with these ticks.
-    Handshake { scope: BTreeSet<Field>, until: DateTime<Utc> },
+    Handshake {
+        scope: BTreeSet<Field>,
+        until: DateTime<Utc>,
+    },
 }
 
 /// What the node knows of the zone around the surface.
@@ -232,19 +238,14 @@ pub fn may_show(surface: Surface, content: &Content, zone: &ZoneState, now: Date
     }
 }
 
-fn audience(
-    segment: &SegmentId,
-    creative: &OfferId,
-    topic: Option<SensitiveTopic>,
-    zone: &ZoneState,
-    now: DateTime<Utc>,
-) -> Verdict {
+fn audience(segment: &SegmentId, creative: &OfferId, topic: Option<SensitiveTopic>, zone: &ZoneState, now: DateTime<Utc>) -> Verdict {
     if topic.is_some() {
         return Verdict::Deny(DenyReason::Sensitive);
     }
-    let large_enough = zone.creatives.get(creative).is_some_and(|status| {
-        status.eligible_visits >= CREATIVE_AUDIENCE_MIN && within(status.counted_at, now, CREATIVE_STATUS_LIFE)
-    });
+    let large_enough = zone
+        .creatives
+        .get(creative)
+        .is_some_and(|status| status.eligible_visits >= CREATIVE_AUDIENCE_MIN && within(status.counted_at, now, CREATIVE_STATUS_LIFE));
     if !large_enough {
         return Verdict::Deny(DenyReason::KCreative);
     }
@@ -257,7 +258,11 @@ fn audience(
 fn after_tap(product: &Sku, binding: &Binding, now: DateTime<Utc>) -> Verdict {
     match binding {
         Binding::Tap { product: tapped, at } if within(*at, now, TAP_BINDING_LIFE) => {
-            if tapped == product { Verdict::Allow } else { Verdict::Deny(DenyReason::Scope) }
+            if tapped == product {
+                Verdict::Allow
+            } else {
+                Verdict::Deny(DenyReason::Scope)
+            }
         }
         Binding::None | Binding::Tap { .. } | Binding::Handshake { .. } => Verdict::Deny(DenyReason::NoBinding),
     }
@@ -269,7 +274,11 @@ fn within_handshake(field: Field, binding: &Binding, now: DateTime<Utc>) -> Verd
     }
     match binding {
         Binding::Handshake { scope, until } if now < *until => {
-            if scope.contains(&field) { Verdict::Allow } else { Verdict::Deny(DenyReason::Scope) }
+            if scope.contains(&field) {
+                Verdict::Allow
+            } else {
+                Verdict::Deny(DenyReason::Scope)
+            }
         }
         Binding::None | Binding::Tap { .. } | Binding::Handshake { .. } => Verdict::Deny(DenyReason::NoBinding),
     }

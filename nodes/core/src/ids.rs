@@ -5,8 +5,8 @@
 use std::fmt;
 
 pub use aisle_schemas::ids::{
-    BootId, CategoryId, DeviceId, DisplayId, EventSlug, IdError, LayoutZoneId, OfferId, PassId, ScreenId, Sku, StoreId, TapId, TouchpointId,
-    VisitId, VisitToken, ZoneId,
+    BootId, CategoryId, DeviceId, DisplayId, EventSlug, IdError, LayoutZoneId, OfferId, PassId, ScreenId, Sku, StoreId, TapId,
+    TouchpointId, VisitId, VisitToken, ZoneId,
 };
 
 /// A group of customers as the cloud names it in a visit's context; it has at least 50 members in the region.

@@ -47,7 +47,11 @@ impl Lease {
     pub fn check(&self, context_epoch: u64, now: Monotonic) -> Result<(), LeaseRefusal> {
         match self {
             Self::Held { asked_at, epoch } if now.since(*asked_at) < LEASE_LIFE => {
-                if context_epoch < *epoch { Err(LeaseRefusal::ConsentWithdrawn { epoch: *epoch }) } else { Ok(()) }
+                if context_epoch < *epoch {
+                    Err(LeaseRefusal::ConsentWithdrawn { epoch: *epoch })
+                } else {
+                    Ok(())
+                }
             }
             Self::None | Self::Held { .. } => Err(LeaseRefusal::Expired),
         }

@@ -6,13 +6,13 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use aisle_mesh::clock::Clock;
+use actix::{Actor, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, WrapFuture};
+use aisle_mesh::{clock::Clock, supervision::offer};
 use aisle_schemas::{
     http::cloud::{LinkEvent, NodeState},
     ids::{NodeId, StoreId},
 };
 use aisle_store::{Db, StoreError, customer};
-use actix::{Actor, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, WrapFuture};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
@@ -85,20 +85,16 @@ impl Actor for Fleet {
     type Context = Context<Self>;
     fn started(&mut self, context: &mut Self::Context) {
         context.set_mailbox_capacity(MAILBOX);
-        // A tick that finds the mailbox full is made up by the next one.
+        // A tick that finds the mailbox full is counted there and made up by the next one.
         context.run_interval(PICTURE_EVERY, |actor, context| {
-            if !actor.changed.is_empty() && context.address().try_send(Picture).is_err() {
-                metrics::counter!("aisle_mailbox_full_total", "role" => "cloud", "actor" => "fleet").increment(1);
+            if !actor.changed.is_empty() {
+                drop(offer(&context.address(), "fleet", Picture));
             }
         });
         context.run_interval(RECOUNT_EVERY, |_, context| {
-            if context.address().try_send(Recount).is_err() {
-                metrics::counter!("aisle_mailbox_full_total", "role" => "cloud", "actor" => "fleet").increment(1);
-            }
+            drop(offer(&context.address(), "fleet", Recount));
         });
-        if context.address().try_send(Recount).is_err() {
-            tracing::warn!("open visits are counted later");
-        }
+        drop(offer(&context.address(), "fleet", Recount));
     }
 }
 

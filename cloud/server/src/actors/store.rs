@@ -2,16 +2,24 @@
 //!
 //! Owns offers, campaigns and legal texts, and the one right to replace the [`Catalogue`]. Takes commands of staff; emits documents for the
 //! nodes of the stores concerned, outbox rows for open visits, and the next snapshot, which readers see only after the commit. On failure:
-//! nothing has changed, because the snapshot in memory is replaced last. Full mailbox: the caller gets `busy` and tries again.
+//! of the database it stops, is built anew and reads everything again, because whether the commit stands is not known. Full mailbox: the
+//! caller gets `busy` and tries again.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Message, Recipient, Supervised, WrapFuture,
+};
+use actix_web::http::StatusCode;
 use aisle_cloud_core::{
     campaign::{CampaignContent, lint as campaign_lint},
     consent::TextRefused,
     offer::{AudienceRule, Offer, OfferState as CoreState, PublishRefusal},
 };
-use aisle_mesh::clock::Clock;
+use aisle_mesh::{
+    clock::Clock,
+    supervision::{Health, Lifeline, Rebuilt, Shutdown, Unsent, offer as put, rebuild},
+};
 use aisle_schemas::{
     http::{
         FieldError,
@@ -25,8 +33,6 @@ use aisle_store::{
     Db, DownStream, DownWrite, Message as OutboxMessage, OutboxNew, StoreError,
     offer::{self, CampaignRow, OfferCommit, OfferRow, PublishedOffer},
 };
-use actix::{Actor, ActorFutureExt, AtomicResponse, Context, Handler, Message, Recipient, WrapFuture, dev::SendError};
-use actix_web::http::StatusCode;
 use chrono::{DateTime, Utc};
 use tokio::sync::{oneshot, watch};
 
@@ -50,6 +56,8 @@ pub struct DeskPorts {
     pub settings: Arc<Settings>,
     pub feed: Feed,
     pub snapshot: watch::Sender<Arc<Catalogue>>,
+    pub health: Health,
+    pub shutdown: Shutdown,
 }
 
 /// Everything published, as its owner keeps it.
@@ -170,12 +178,12 @@ impl Desk {
     pub async fn ask<C: DeskCommand>(&self, command: C) -> Result<C::Answer, Refusal> {
         let (answer, answered) = oneshot::channel();
         let stopped = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "stopping").retry_after(Duration::from_secs(1));
-        match self.0.try_send(DeskWork(Box::new(Asked { command, answer }))) {
+        match put(&self.0, "desk", DeskWork(Box::new(Asked { command, answer }))) {
             Ok(()) => {}
-            Err(SendError::Full(_)) => {
+            Err(Unsent::Full(_)) => {
                 return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy").retry_after(Duration::from_secs(1)));
             }
-            Err(SendError::Closed(_)) => return Err(stopped()),
+            Err(Unsent::Closed(_)) => return Err(stopped()),
         }
         answered.await.unwrap_or_else(|_| Err(stopped()))
     }
@@ -184,19 +192,58 @@ impl Desk {
 /// See the module.
 pub struct StoreDesk {
     ports: Arc<DeskPorts>,
-    book: Book,
+    /// `None` while it is being read again.
+    book: Option<Book>,
+    lifeline: Lifeline,
 }
 
 impl StoreDesk {
-    pub fn new(ports: Arc<DeskPorts>, book: Book) -> Self {
-        Self { ports, book }
+    pub fn new(ports: Arc<DeskPorts>, book: Book, lifeline: Lifeline) -> Self {
+        Self { ports, book: Some(book), lifeline }
     }
 }
 
 impl Actor for StoreDesk {
     type Context = Context<Self>;
     fn started(&mut self, context: &mut Self::Context) {
-        context.set_mailbox_capacity(MAILBOX);
+        if self.book.is_some() {
+            self.lifeline.ready();
+            return;
+        }
+        let ports = Arc::clone(&self.ports);
+        let load = async move {
+            let book = Book::load(&ports.db).await?;
+            let snapshot = book.catalogue().map_err(Refusal::unavailable)?;
+            ports.snapshot.send_replace(Arc::new(snapshot));
+            Ok(book)
+        };
+        context.wait(load.into_actor(self).map(|loaded: Result<Book, Refusal>, actor, context| match loaded {
+            Ok(book) => {
+                actor.book = Some(book);
+                actor.lifeline.ready();
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "failed to read what is published");
+                context.stop();
+            }
+        }));
+    }
+}
+
+impl Supervised for StoreDesk {
+    fn restarting(&mut self, context: &mut Self::Context) {
+        rebuild(self, context);
+    }
+}
+
+impl Rebuilt for StoreDesk {
+    fn lifeline(&mut self) -> &mut Lifeline {
+        &mut self.lifeline
+    }
+    fn fresh(&self) -> Self {
+        // `rebuild` puts the lifeline that remembers into the new value.
+        let spare = Lifeline::new(self.ports.health.register("desk"), self.ports.shutdown.clone());
+        Self { ports: Arc::clone(&self.ports), book: None, lifeline: spare }
     }
 }
 
@@ -205,19 +252,23 @@ impl Handler<DeskWork> for StoreDesk {
     fn handle(&mut self, DeskWork(job): DeskWork, _context: &mut Self::Context) -> Self::Result {
         let ports = Arc::clone(&self.ports);
         let world = DeskWorld { now: ports.clock.now(), settings: Arc::clone(&ports.settings) };
-        let Some((changes, tell)) = job.decide(&self.book, &world) else {
+        // Without a book the caller's answer ends unanswered, which says that it may try again.
+        let decided = self.book.as_ref().and_then(|book| Some((job.decide(book, &world)?, book.clone())));
+        let Some(((changes, tell), next)) = decided else {
             return AtomicResponse::new(Box::pin(async {}.into_actor(self)));
         };
-        let next = self.book.clone();
         let work = async move {
             match commit(&ports, next, changes, world.now).await {
                 Ok(book) => (Some(book), tell, Ok(())),
                 Err(refusal) => (None, tell, Err(refusal)),
             }
         };
-        AtomicResponse::new(Box::pin(work.into_actor(self).map(|(book, tell, outcome), actor, _| {
-            if let Some(book) = book {
-                actor.book = book;
+        AtomicResponse::new(Box::pin(work.into_actor(self).map(|(book, tell, outcome), actor, context| {
+            match book {
+                Some(book) => actor.book = Some(book),
+                // What was committed is not known: the database tells. A refusal, in contrast, changed nothing.
+                None if outcome.as_ref().is_err_and(Refusal::is_passing) => context.stop(),
+                None => {}
             }
             tell(outcome);
         })))
@@ -273,7 +324,8 @@ impl DeskCommand for PutCampaign {
             Some(id) => Some(book.campaigns.get(&id).ok_or_else(|| Refusal::not_found("campaign"))?),
             None => None,
         };
-        let content = CampaignContent { name: name.clone(), from, to, cap_per_day: (cap_per_day > 0).then_some(cap_per_day), holdout: None };
+        let content =
+            CampaignContent { name: name.clone(), from, to, cap_per_day: (cap_per_day > 0).then_some(cap_per_day), holdout: None };
         let findings = campaign_lint(&content, world.now);
         if !findings.is_empty() {
             return Err(Refusal::invalid_fields(
@@ -357,7 +409,13 @@ fn stores_of(published: Option<&PublishedOffer>, settings: &Settings) -> Vec<Sto
 }
 
 /// The document of an offer for one store; `None` takes it away.
-fn document(settings: &Settings, store: &StoreId, id: OfferId, offer: Option<&aisle_schemas::offer::Offer>, now: DateTime<Utc>) -> Result<Option<DownWrite>, Refusal> {
+fn document(
+    settings: &Settings,
+    store: &StoreId,
+    id: OfferId,
+    offer: Option<&aisle_schemas::offer::Offer>,
+    now: DateTime<Utc>,
+) -> Result<Option<DownWrite>, Refusal> {
     let Some(info) = settings.stores.get(store) else { return Ok(None) };
     let data = match offer {
         Some(offer) => Some(Body::OfferDesired(Box::new(offer.clone())).to_raw().map_err(Refusal::unavailable)?),
@@ -485,7 +543,12 @@ impl DeskCommand for KnowProducts {
 }
 
 /// Documents that every store shall have: itself, its screens, its displays, and the offers in force.
-pub fn desired(settings: &Settings, configs: &[crate::config::StoreConfig], book: &Book, now: DateTime<Utc>) -> Result<Vec<DownWrite>, Refusal> {
+pub fn desired(
+    settings: &Settings,
+    configs: &[crate::config::StoreConfig],
+    book: &Book,
+    now: DateTime<Utc>,
+) -> Result<Vec<DownWrite>, Refusal> {
     let mut writes = Vec::new();
     for config in configs {
         let mut put = |key: String, body: Body| -> Result<(), Refusal> {

@@ -108,11 +108,7 @@ async fn fence_any(tx: &mut Tx, term: Term) -> Result<(), OwnerError> {
 
 /// Tells the fleet that nodes changed.
 async fn put_presence(tx: &mut Tx, db: &Db, nodes: &[NodeId], state: NodeState, at: DateTime<Utc>) -> Result<Vec<OutboxRow>, StoreError> {
-    let message = |node: &NodeId| OutboxNew {
-        message: Message::Presence { node: node.clone(), state, at },
-        traceparent: None,
-        at,
-    };
+    let message = |node: &NodeId| OutboxNew { message: Message::Presence { node: node.clone(), state, at }, traceparent: None, at };
     outbox::put(tx, db, nodes.iter().map(message).collect()).await
 }
 
@@ -121,7 +117,8 @@ impl ReceiveLog for Ingest {
     async fn apply(&self, node: &NodeId, batch: &ReceivedBatch) -> Result<Applied, ApplyError> {
         let work = apply::Work { node: node.clone(), batch: batch.clone(), term: self.term(), now: self.clock.now(), db: self.db.clone() };
         let done = self.db.write(move |tx| Box::pin(async move { apply::run(tx, &work).await })).await.map_err(ApplyError::from)?;
-        metrics::counter!("aisle_ingest_records_total", "stream" => batch.stream.as_str(), "fate" => "applied").increment(done.applied_records);
+        metrics::counter!("aisle_ingest_records_total", "stream" => batch.stream.as_str(), "fate" => "applied")
+            .increment(done.applied_records);
         if done.applied.quarantined > 0 {
             metrics::counter!("aisle_ingest_records_total", "stream" => batch.stream.as_str(), "fate" => "quarantined")
                 .increment(u64::from(done.applied.quarantined));
@@ -143,7 +140,8 @@ impl OwnerStore for Ingest {
     async fn hello(&self, node: &NodeId, request: &HelloRequest) -> Result<HelloOutcome, LogError> {
         let acked = self.acked.lock().unwrap_or_else(PoisonError::into_inner).remove(node);
         let work = hello::Work { node: node.clone(), request: request.clone(), term: self.term(), acked, db: self.db.clone() };
-        let (outcome, rows) = self.db.write(move |tx| Box::pin(async move { hello::run(tx, &work).await })).await.map_err(LogError::from)?;
+        let (outcome, rows) =
+            self.db.write(move |tx| Box::pin(async move { hello::run(tx, &work).await })).await.map_err(LogError::from)?;
         self.feed.push(Committed { outbox: rows, logged: Vec::new(), reread: false });
         Ok(outcome)
     }

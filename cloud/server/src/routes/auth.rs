@@ -4,8 +4,8 @@
 
 use std::future::{Ready, ready};
 
-use aisle_schemas::{http::cloud::Role, ids::CustomerId};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
+use aisle_schemas::{http::cloud::Role, ids::CustomerId};
 
 use crate::{
     problem::Refusal,

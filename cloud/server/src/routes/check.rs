@@ -8,8 +8,8 @@ use aisle_schemas::{
     http::{
         FieldError,
         cloud::{
-            BookmarkAdd, CampaignDraft, CandidateRequest, CloudCheckIn, ConsentChange, ContextReport, DialogueReply, LegalText, MeChange, OfferDraft,
-            OutcomeReport, PassRequest, SalesReport, SignInFinish, SignInStart, TapClaim,
+            BookmarkAdd, CampaignDraft, CandidateRequest, CloudCheckIn, ConsentChange, ContextReport, DialogueReply, LegalText, MeChange,
+            OfferDraft, OutcomeReport, PassRequest, SalesReport, SignInFinish, SignInStart, TapClaim,
         },
     },
     offer::Product,

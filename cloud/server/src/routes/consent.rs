@@ -2,12 +2,12 @@
 //!
 //! Owns the routes of DOMAIN 10. A published wording is never edited: changing one is refused, and a new version is the way.
 
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use aisle_schemas::{
     http::cloud::{ConsentChange, LegalText, LegalTexts, Role},
     ids::{ConsentId, CustomerId},
     text::Language,
 };
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use chrono::{DateTime, Utc};
 
 use super::{
@@ -70,7 +70,9 @@ pub async fn texts(cloud: web::Data<Cloud>, request: HttpRequest) -> Answer {
     let (catalogue, now) = (cloud.catalogue(), cloud.now());
     let current = |text: &&LegalText| {
         let of_language = language.as_ref().is_none_or(|Spoken(language)| text.language == *language);
-        let newest = aisle_cloud_core::ids::LegalTextId::parse(&text.id).ok().and_then(|id| catalogue.texts.current(&id, text.language.as_str(), now));
+        let newest = aisle_cloud_core::ids::LegalTextId::parse(&text.id)
+            .ok()
+            .and_then(|id| catalogue.texts.current(&id, text.language.as_str(), now));
         of_language && newest.is_some_and(|newest| newest.version.version == text.version)
     };
     let mut texts: Vec<LegalText> = catalogue.wordings.iter().filter(current).cloned().collect();

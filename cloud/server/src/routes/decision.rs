@@ -4,12 +4,12 @@
 
 use std::str::FromStr;
 
+use actix_web::{HttpRequest, HttpResponse, web};
 use aisle_schemas::{
     http::cloud::Decisions,
     ids::{DecisionId, IdError},
 };
 use aisle_store::decision::{self, DecisionFilter};
-use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
 
 use super::{auth::Staff, extract::query_part};

@@ -100,8 +100,8 @@ pub fn query_part<T: FromStr>(request: &HttpRequest, name: &'static str) -> Resu
 where
     T::Err: std::fmt::Display,
 {
-    let query = web::Query::<Vec<(String, String)>>::from_query(request.query_string())
-        .map_err(|_| Refusal::invalid("query", "cannot be read"))?;
+    let query =
+        web::Query::<Vec<(String, String)>>::from_query(request.query_string()).map_err(|_| Refusal::invalid("query", "cannot be read"))?;
     let value = query.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value);
     value.map(|text| text.parse().map_err(|error: T::Err| Refusal::invalid(name, error.to_string()))).transpose()
 }
@@ -123,7 +123,9 @@ mod tests {
     fn text_that_is_no_json_is_malformed_and_a_wrong_value_is_invalid_at_its_place() {
         assert_eq!(refused::<MeChange>("{").code(), "malformed");
         assert_eq!(refused::<MeChange>("{} x").code(), "malformed");
-        let refusal = refused::<SalesReport>(r#"{"source_ref":"r","email":"a@b.de","at":"2026-01-01T00:00:00Z","lines":[{"product":7,"quantity":1}]}"#);
+        let refusal = refused::<SalesReport>(
+            r#"{"source_ref":"r","email":"a@b.de","at":"2026-01-01T00:00:00Z","lines":[{"product":7,"quantity":1}]}"#,
+        );
         assert_eq!(refusal.code(), "invalid");
         assert!(format!("{refusal:?}").contains("/lines/0/product"), "{refusal:?}");
         assert_eq!(refused::<BookmarkAdd>(r#"{"offer":"nope"}"#).code(), "invalid");

@@ -9,13 +9,13 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use aisle_store::idempotency::{self, Answer};
 use actix_web::{
     HttpRequest, HttpResponse,
     body::{BoxBody, to_bytes},
     http::{StatusCode, header},
     web,
 };
+use aisle_store::idempotency::{self, Answer};
 use sha2::{Digest, Sha256};
 
 use crate::{problem::Refusal, state::Cloud};

@@ -3,13 +3,13 @@
 //! Owns the integrations' routes. A customer is named by an address that the system knows; an address that nobody signed in with is refused.
 //! Each report is idempotent by its own key.
 
+use actix_web::{HttpRequest, HttpResponse, web};
 use aisle_cloud_core::gate::candidate::MessageChannel;
 use aisle_schemas::{
     http::cloud::{CandidateRequest, ContextReport, MessageKind, SalesReport},
     ids::CustomerId,
 };
 use aisle_store::{customer, sign_in};
-use actix_web::{HttpRequest, HttpResponse, web};
 use sha2::{Digest, Sha256};
 
 use super::{

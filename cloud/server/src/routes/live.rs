@@ -6,8 +6,8 @@
 
 use std::{collections::VecDeque, future::Future, pin::Pin, time::Duration};
 
-use aisle_schemas::ids::StoreId;
 use actix_web::{HttpRequest, HttpResponse, http::header, web::Bytes};
+use aisle_schemas::ids::StoreId;
 use futures_util::stream;
 use tokio::{
     sync::{mpsc, watch},

@@ -2,12 +2,12 @@
 //!
 //! Owns the routes below `/v1/me`. Each asks the customer's owner and answers what it says.
 
+use actix_web::{HttpRequest, HttpResponse, web};
 use aisle_schemas::{
     http::cloud::{BookmarkAdd, MeChange, OutcomeReport, Visits},
     ids::{CandidateId, CardId, OfferId},
 };
 use aisle_store::visit;
-use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{
     auth::Customer,

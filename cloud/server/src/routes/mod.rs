@@ -23,8 +23,8 @@ pub mod visit;
 
 use std::collections::BTreeMap;
 
-use aisle_schemas::http::Method;
 use actix_web::{HttpRequest, Route, http::StatusCode, web};
+use aisle_schemas::http::Method;
 
 use crate::problem::Refusal;
 

@@ -5,12 +5,15 @@
 
 use std::collections::BTreeMap;
 
+use actix_web::{HttpRequest, HttpResponse, web};
 use aisle_cloud_core::offer::{self as core, AudienceRule};
 use aisle_schemas::{
     content::SurfaceKind,
     http::{
         FieldError,
-        cloud::{Campaign, CampaignDraft, Campaigns, Catalogue as CatalogueView, OfferDraft, OfferPreview, OfferView, Offers, Role, VerdictCount},
+        cloud::{
+            Campaign, CampaignDraft, Campaigns, Catalogue as CatalogueView, OfferDraft, OfferPreview, OfferView, Offers, Role, VerdictCount,
+        },
     },
     ids::{CampaignId, OfferId},
     offer::Variant,
@@ -19,7 +22,6 @@ use aisle_store::{
     customer,
     offer::{self, CampaignRow, OfferCounts, OfferRow, PublishedOffer},
 };
-use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
 
@@ -186,7 +188,9 @@ pub async fn preview(cloud: web::Data<Cloud>, _staff: Staff, Body(draft): Body<O
         }
     };
     let content = rules::content(&draft, rule.clone().unwrap_or(AudienceRule::Everyone));
-    errors.extend(core::lint(&content, now).iter().map(|finding| FieldError { field: finding.field().to_owned(), reason: finding.to_string() }));
+    errors.extend(
+        core::lint(&content, now).iter().map(|finding| FieldError { field: finding.field().to_owned(), reason: finding.to_string() }),
+    );
     if !cloud.catalogue().campaigns.contains_key(&draft.campaign) {
         errors.push(FieldError { field: "/campaign".to_owned(), reason: "there is no such campaign".to_owned() });
     }
@@ -208,7 +212,8 @@ pub async fn preview(cloud: web::Data<Cloud>, _staff: Staff, Body(draft): Body<O
 
 /// The draft as it would be published.
 fn as_published(draft: &OfferDraft, now: DateTime<Utc>) -> PublishedOffer {
-    let OfferDraft { campaign, product, price, was, from, to, target, variants, fallback, fallback_for, rule, value_percent, push } = draft.clone();
+    let OfferDraft { campaign, product, price, was, from, to, target, variants, fallback, fallback_for, rule, value_percent, push } =
+        draft.clone();
     let offer = aisle_schemas::offer::Offer {
         offer: crate::fresh::id(now, OfferId::new),
         rev: 1,
@@ -227,7 +232,12 @@ fn as_published(draft: &OfferDraft, now: DateTime<Utc>) -> PublishedOffer {
 }
 
 /// How customers of the last 24 hours would be answered.
-async fn dry_run(cloud: &Cloud, document: &PublishedOffer, rule: AudienceRule, now: DateTime<Utc>) -> Result<BTreeMap<String, u32>, Refusal> {
+async fn dry_run(
+    cloud: &Cloud,
+    document: &PublishedOffer,
+    rule: AudienceRule,
+    now: DateTime<Utc>,
+) -> Result<BTreeMap<String, u32>, Refusal> {
     let recent = {
         let mut connection = cloud.db.read().await.map_err(Refusal::unavailable)?;
         customer::recent(&mut connection, now - TimeDelta::hours(24), PREVIEW_CUSTOMERS).await.map_err(Refusal::unavailable)?

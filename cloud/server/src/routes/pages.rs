@@ -3,8 +3,8 @@
 //! Owns which address shows which page. Takes requests; emits embedded files with entity tags, packed as the browser likes. Unknown addresses
 //! are 404 problems. What a page shows, it asks the API.
 
-use aisle_web::{Asset, Page, asset, page};
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use aisle_web::{Asset, Page, asset, page};
 
 use crate::{problem::Refusal, state::Cloud};
 
@@ -13,8 +13,12 @@ pub const SHOP: [&str; 7] = ["/", "/c", "/t", "/me", "/bookmarks", "/scan", "/di
 /// Addresses of the console.
 pub const CONSOLE: [&str; 2] = ["/console", "/console/{rest:.*}"];
 /// Files that must be served from the root: a service worker's scope is its folder.
-pub const ROOT_FILES: [(&str, &str); 4] =
-    [("/sw.js", "sw-shop.js"), ("/manifest.webmanifest", "manifest.webmanifest"), ("/robots.txt", "robots.txt"), ("/favicon.svg", "favicon.svg")];
+pub const ROOT_FILES: [(&str, &str); 4] = [
+    ("/sw.js", "sw-shop.js"),
+    ("/manifest.webmanifest", "manifest.webmanifest"),
+    ("/robots.txt", "robots.txt"),
+    ("/favicon.svg", "favicon.svg"),
+];
 
 fn send(request: &HttpRequest, asset: Asset) -> HttpResponse {
     let accept = request.headers().get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();

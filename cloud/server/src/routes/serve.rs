@@ -5,7 +5,6 @@
 
 use std::time::Instant;
 
-use aisle_mesh::telemetry::{TraceParent, continue_from, current_traceparent};
 use actix_web::{
     Error, HttpMessage, HttpRequest, HttpResponse,
     body::{BoxBody, EitherBody, MessageBody},
@@ -14,6 +13,7 @@ use actix_web::{
     middleware::Next,
     web,
 };
+use aisle_mesh::telemetry::{TraceParent, continue_from, current_traceparent};
 use tracing::Instrument;
 
 use super::{extract, idempotency};
@@ -151,7 +151,7 @@ fn secure(response: &mut ServiceResponse<BoxBody>) {
         (header::REFERRER_POLICY, "same-origin"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (header::HeaderName::from_static("permissions-policy"), "camera=(self), microphone=(), geolocation=()"),
+        (header::HeaderName::from_static("permissions-policy"), aisle_web::PERMISSIONS_POLICY),
     ];
     for (name, value) in fixed {
         headers.insert(name, header::HeaderValue::from_static(value));

@@ -5,6 +5,12 @@
 
 use std::time::Duration;
 
+use actix_web::{
+    HttpRequest, HttpResponse,
+    cookie::{Cookie, SameSite, time},
+    http::{StatusCode, header},
+    web,
+};
 use aisle_cloud_core::identity::{
     CODE_WINDOW, EmailRefused, IdentifierHash, IdentifierKind, NormalEmail, SignIn, SignInCode, SignInSpent, SignInStep,
 };
@@ -14,12 +20,6 @@ use aisle_schemas::{
     text::Language,
 };
 use aisle_store::{StoreError, sealed::NONCE_LEN, sign_in};
-use actix_web::{
-    HttpRequest, HttpResponse,
-    cookie::{Cookie, SameSite, time},
-    http::{StatusCode, header},
-    web,
-};
 use rand::RngCore;
 
 use super::{auth::Customer, extract::Body, serve::Trace};
@@ -132,7 +132,8 @@ async fn open_session(
     let customer = fresh::id(now, CustomerId::new);
     let mut nonce = [0; NONCE_LEN];
     rand::rng().fill_bytes(&mut nonce);
-    let new = sign_in::NewCustomer { customer, sealed: cloud.seal.seal(nonce, customer, email.expose()), language: preferred_language(request) };
+    let new =
+        sign_in::NewCustomer { customer, sealed: cloud.seal.seal(nonce, customer, email.expose()), language: preferred_language(request) };
     let opened = sign_in::NewSession { token_hash, identifier: identifier.0, created_at: now, expires_at: now + session::LIFE };
     let (customer, new) = sign_in::prove(&cloud.db, challenge, opened, new).await.map_err(|error| match error {
         StoreError::Stale => wrong_code(),

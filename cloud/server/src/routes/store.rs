@@ -2,11 +2,11 @@
 //!
 //! Owns the routes of live stores and the fleet. Reads rows; changes nothing.
 
+use actix_web::{HttpRequest, HttpResponse, web};
 use aisle_schemas::{
     http::cloud::{Fleet, Stores},
     ids::StoreId,
 };
-use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{
     auth::Staff,

@@ -4,13 +4,13 @@
 
 use std::time::Duration;
 
+use actix_web::{HttpRequest, HttpResponse, web};
 use aisle_schemas::{
     code::CodeSubject,
     http::cloud::{DialogueReply, TapClaim},
     ids::DialogueId,
 };
 use aisle_store::{counter, customer};
-use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{
     auth::Customer,

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use aisle_schemas::{
     code::{CODE_LIFE_S, Code, CodeError, CodeSubject, Pass},
     http::cloud::{CheckInAccepted, CloudCheckIn, PassRequest, PassView, Passes},
@@ -14,9 +15,8 @@ use aisle_schemas::{
 };
 use aisle_store::{
     DownStream, DownWrite, StoreError,
-    visit::{self, AdmitError, Admission},
+    visit::{self, Admission, AdmitError},
 };
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
@@ -25,7 +25,8 @@ use super::{
     serve::Trace,
 };
 use crate::{
-    actors::customer::commands::visit::CheckOut, fresh, ingest::Committed, problem::Refusal, settings::StoreInfo, shared::RateRule, state::Cloud,
+    actors::customer::commands::visit::CheckOut, fresh, ingest::Committed, problem::Refusal, settings::StoreInfo, shared::RateRule,
+    state::Cloud,
 };
 
 /// Life of a pass: a phone fetches some in the morning and may find no network at the door.
@@ -97,10 +98,7 @@ pub async fn passes(cloud: web::Data<Cloud>, customer: Customer, Body(body): Bod
     }
     let now = cloud.now();
     let passes: Vec<Pass> = (0..body.count).map(|_| new_pass(now, PASS_LIFE)).collect();
-    let views = passes
-        .iter()
-        .map(|pass| PassView { pass: pass.encode(&cloud.keys.signing), expires_at: pass.expires_at })
-        .collect();
+    let views = passes.iter().map(|pass| PassView { pass: pass.encode(&cloud.keys.signing), expires_at: pass.expires_at }).collect();
     let written: Result<(), StoreError> = cloud
         .db
         .write(move |tx| {

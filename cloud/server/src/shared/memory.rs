@@ -20,7 +20,10 @@ use governor::{
 };
 use moka::sync::Cache;
 
-use super::{Channel, Cursor, Live, LiveEvent, NONCE_LIFE, RING_EVENTS, RING_LIFE, RINGS_MAX, RateRule, Replay, Shared, SharedError, Subscription, TooMany, hub::Hub};
+use super::{
+    Channel, Cursor, Live, LiveEvent, NONCE_LIFE, RING_EVENTS, RING_LIFE, RINGS_MAX, RateRule, Replay, Shared, SharedError, Subscription,
+    TooMany, hub::Hub,
+};
 
 /// Keys a rate limit remembers before it forgets those that are at rest.
 const RATE_KEYS_SWEEP: usize = 10_000;

@@ -13,7 +13,10 @@ use futures_util::StreamExt;
 use redis::{AsyncCommands, Client, RedisError, Script, aio::ConnectionManager};
 use tokio::task::JoinHandle;
 
-use super::{Channel, Cursor, Live, LiveEvent, NONCE_LIFE, RING_EVENTS, RING_LIFE, RateRule, Replay, Shared, SharedError, Subscription, TooMany, hub::Hub};
+use super::{
+    Channel, Cursor, Live, LiveEvent, NONCE_LIFE, RING_EVENTS, RING_LIFE, RateRule, Replay, Shared, SharedError, Subscription, TooMany,
+    hub::Hub,
+};
 
 const LIVE_PREFIX: &str = "aisle:live:";
 /// Separates the fields of a stored event; JSON text never holds it bare.

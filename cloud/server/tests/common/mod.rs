@@ -19,7 +19,10 @@ use aisle_schemas::{
         Problem,
         cloud::{Campaign, CampaignDraft, ConsentView, LegalTexts, Me, OfferDraft, OfferView, Role},
     },
-    ids::{CampaignId, CategoryId, CustomerId, DisplayId, EventId, NodeId, NodeName, OfferId, Sku, StoreId, TenantId, TouchpointId, VisitId, VisitToken},
+    ids::{
+        CampaignId, CategoryId, CustomerId, DisplayId, EventId, NodeId, NodeName, OfferId, Sku, StoreId, TenantId, TouchpointId, VisitId,
+        VisitToken,
+    },
     offer::{OfferTarget, Product},
     store::StoreProfile,
     text::LocalText,
@@ -214,8 +217,11 @@ impl TestCloud {
     async fn report(&self, message: Message) {
         let (db, now) = (self.db().await, self.now());
         let places = db.clone();
-        let told: Result<_, StoreError> =
-            db.write(move |tx| Box::pin(async move { outbox::put(tx, &places, vec![OutboxNew { message, traceparent: None, at: now }]).await })).await;
+        let told: Result<_, StoreError> = db
+            .write(move |tx| {
+                Box::pin(async move { outbox::put(tx, &places, vec![OutboxNew { message, traceparent: None, at: now }]).await })
+            })
+            .await;
         told.unwrap();
     }
 
@@ -322,7 +328,8 @@ impl Person {
     }
 
     pub async fn make_campaign(&self, now: DateTime<Utc>, cap_per_day: u32) -> CampaignId {
-        let draft = CampaignDraft { name: "Spring".to_owned(), from: now - TimeDelta::hours(1), to: now + TimeDelta::days(500), cap_per_day };
+        let draft =
+            CampaignDraft { name: "Spring".to_owned(), from: now - TimeDelta::hours(1), to: now + TimeDelta::days(500), cap_per_day };
         let made: Campaign = self.post("/v1/campaigns", &draft).await.expect_status(201).json();
         made.campaign
     }

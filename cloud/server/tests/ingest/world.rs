@@ -297,7 +297,14 @@ impl Owner {
         self.ingest.apply(node, &self.batch(1, 1, stream, cursor, records)).await
     }
 
-    pub async fn apply_with(&self, mode: ApplyMode, node: &NodeId, stream: Stream, cursor: u64, records: Vec<ReceivedRecord>) -> Result<Applied, ApplyError> {
+    pub async fn apply_with(
+        &self,
+        mode: ApplyMode,
+        node: &NodeId,
+        stream: Stream,
+        cursor: u64,
+        records: Vec<ReceivedRecord>,
+    ) -> Result<Applied, ApplyError> {
         self.ingest.apply(node, &ReceivedBatch { mode, ..self.batch(1, 1, stream, cursor, records) }).await
     }
 

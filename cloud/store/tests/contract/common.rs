@@ -46,4 +46,3 @@ pub async fn customer(db: &Db, n: u8) -> CustomerId {
     let new = NewCustomer { customer: id::customer(n), sealed: vec![n], language: Language::De };
     sign_in::create(db, [n; 32], new, at(0)).await.expect("a customer")
 }
-

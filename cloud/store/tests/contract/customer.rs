@@ -1,5 +1,6 @@
 //! Contract of a customer's unit of work, of sign-in and of what marketers publish, on both databases.
 
+use crate::common::{at, enrol, id, node};
 use aisle_schemas::{
     content::{Currency, Money},
     http::cloud::{ContextClass, DialogueLine, LegalText, MessageKind, OfferDraft, OfferState, Outcome},
@@ -22,7 +23,6 @@ use aisle_store::{
     visit::{self, NewVisit},
 };
 use chrono::TimeDelta;
-use crate::common::{at, enrol, id, node};
 
 fn text(de: &str) -> LocalText {
     LocalText::new(de, de)
@@ -167,7 +167,8 @@ fn all_parts_of_a_commit_are_loaded_again() {
         commit.decisions = vec![verdict(1, customer, Some(1), 5), verdict(2, customer, None, 6)];
         commit.cards_put = vec![card(1, 90_000), card(2, 90_000), card(3, 5)];
         commit.sends = vec![send(1, false, 1), send(2, false, 2), send(3, true, -10 * 86_400_000)];
-        commit.outcomes = vec![OutcomeRow { channel: "push".to_owned(), outcome: Outcome::Dismissed, category: None, offer: None, at: at(4) }];
+        commit.outcomes =
+            vec![OutcomeRow { channel: "push".to_owned(), outcome: Outcome::Dismissed, category: None, offer: None, at: at(4) }];
         commit.bookmarks_put = vec![BookmarkRow { offer: id::offer(1), at: at(2) }, BookmarkRow { offer: id::offer(2), at: at(3) }];
         commit.candidates_put = vec![candidate(7, 2_000), candidate(8, 1_000)];
         commit.dialogue = Some(dialogue.clone());
@@ -383,7 +384,9 @@ fn a_sign_in_code_is_answered_once_and_finds_the_same_customer_again() {
 #[test]
 fn two_sign_ins_of_a_new_address_at_once_make_one_customer() {
     on_both(|World { db, kind, .. }| async move {
-        let create = |n: u8| sign_in::create(&db, [7; 32], NewCustomer { customer: id::customer(n), sealed: vec![n], language: Language::De }, at(0));
+        let create = |n: u8| {
+            sign_in::create(&db, [7; 32], NewCustomer { customer: id::customer(n), sealed: vec![n], language: Language::De }, at(0))
+        };
         let outcomes = tokio::join!(create(1), create(2), create(3), create(4));
         let made: Vec<_> = [outcomes.0, outcomes.1, outcomes.2, outcomes.3].into_iter().filter_map(Result::ok).collect();
         let owner = sign_in::customer_of(&mut db.read().await.unwrap(), [7; 32]).await.unwrap().unwrap();
@@ -416,7 +419,8 @@ fn draft(minor: i64) -> OfferDraft {
 }
 
 fn published(rev: u32, minor: i64) -> PublishedOffer {
-    let OfferDraft { campaign, product, price, was, from, to, target, variants, fallback, fallback_for, rule, value_percent, push } = draft(minor);
+    let OfferDraft { campaign, product, price, was, from, to, target, variants, fallback, fallback_for, rule, value_percent, push } =
+        draft(minor);
     let offer = Offer { offer: id::offer(1), rev, campaign, product, price, was, from, to, target, variants, fallback, fallback_for };
     PublishedOffer { offer, rule, value_percent, push }
 }
@@ -424,7 +428,8 @@ fn published(rev: u32, minor: i64) -> PublishedOffer {
 #[test]
 fn an_offer_keeps_every_revision_that_was_published() {
     on_both(|World { db, kind, .. }| async move {
-        let campaign = CampaignRow { campaign: id::campaign(1), name: "Herbst".to_owned(), from: at(0), to: at(9), cap_per_day: 3, paused: false };
+        let campaign =
+            CampaignRow { campaign: id::campaign(1), name: "Herbst".to_owned(), from: at(0), to: at(9), cap_per_day: 3, paused: false };
         let row = |rev, minor, ms| OfferRow {
             offer: id::offer(1),
             campaign: id::campaign(1),

@@ -1,11 +1,11 @@
 //! Contract of the down log's bound, on both databases; what the sync driver sees of it is shown with the ingest.
 
+use crate::common::{at, enrol, id, node};
 use aisle_schemas::{limits::DOCUMENTS_MAX, sync::Seq};
 use aisle_store::{
     DownStream, DownWrite, StoreError, down,
     testing::{World, on_both},
 };
-use crate::common::{at, enrol, id, node};
 use sqlx::Connection;
 
 /// As many documents as a node may have, at once: writing them one by one would only cost time.

@@ -14,11 +14,11 @@ use aisle_schemas::offer::Offer;
 use aisle_schemas::record::Body;
 use chrono::{DateTime, Utc};
 
+use super::MAILBOX;
 use super::nfc_display::{DisplayProgramme, SayKept};
 use super::screen::{Offers, OffersChanged, ProgrammeChanged};
 use super::visit_messages::{CarryOut, StoreChanged, VisitOrder};
 use super::zones::ContextChanged;
-use super::MAILBOX;
 use crate::fatal::{Fatal, FatalError};
 use crate::journal::load::{Document, Order};
 use crate::journal::{Entry, Journal, JournalError, StateChange};
@@ -109,12 +109,7 @@ impl Handler<Look> for Catalogue {
     }
 }
 
-async fn look(
-    journal: &Journal,
-    ports: &Ports,
-    mut progress: Progress,
-    started_at: DateTime<Utc>,
-) -> Result<Progress, JournalError> {
+async fn look(journal: &Journal, ports: &Ports, mut progress: Progress, started_at: DateTime<Utc>) -> Result<Progress, JournalError> {
     let documents = journal.changed_documents(progress.change).await?;
     let mut offers: Option<(BTreeMap<OfferId, Offer>, Option<String>)> = None;
     for document in documents {

@@ -250,16 +250,9 @@ impl NfcDisplay {
         let content = Box::new(content.clone());
         let show = match (self.kept, self.face) {
             (Some(kept), _) => NfcShow::Kept { rev, content, until: kept.until_wall },
-            (None, Face::Answer { tap, .. }) => NfcShow::Answering {
-                rev,
-                tap,
-                content,
-                offer,
-                code,
-                url,
-                until: self.answer_until,
-                traceparent: self.trace.clone(),
-            },
+            (None, Face::Answer { tap, .. }) => {
+                NfcShow::Answering { rev, tap, content, offer, code, url, until: self.answer_until, traceparent: self.trace.clone() }
+            }
             (None, Face::Generic) => NfcShow::Inviting { rev, content, offer, code, url },
         };
         self.shown.send_replace(Some(Arc::new(show)));
@@ -440,8 +433,7 @@ impl Handler<Tick> for NfcDisplay {
         if self.reported.as_ref() == Some(&report) {
             return;
         }
-        let record =
-            self.maker.make(&Body::NfcReported(Box::new(report.clone())), format!("nfc/{}", self.display), Cause::default());
+        let record = self.maker.make(&Body::NfcReported(Box::new(report.clone())), format!("nfc/{}", self.display), Cause::default());
         let journal = self.journal.clone();
         let committed = async move { journal.commit(Entry { changes: vec![], records: vec![record?] }).await };
         ctx.wait(committed.into_actor(self).map(move |done, act, _| match done {

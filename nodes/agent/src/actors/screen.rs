@@ -20,7 +20,7 @@ use aisle_node_core::zone::Slot;
 use aisle_schemas::offer::Offer;
 use aisle_schemas::record::Body;
 use aisle_schemas::screen::{
-    Denied, Play, PlanItem, PlanZone, PlayAck, ScreenInteraction, ScreenPlan, ScreenProgramme, ScreenReport, ScreenState,
+    Denied, PlanItem, PlanZone, Play, PlayAck, ScreenInteraction, ScreenPlan, ScreenProgramme, ScreenReport, ScreenState,
 };
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -150,11 +150,8 @@ impl Screen {
     fn replan(&mut self) {
         let now = Now::read(self.clock.as_ref());
         let Some(programme) = &self.programme else { return };
-        let zone_state = ZoneState {
-            slot: self.audiences.get(&programme.zone).cloned(),
-            creatives: BTreeMap::new(),
-            binding: Binding::None,
-        };
+        let zone_state =
+            ZoneState { slot: self.audiences.get(&programme.zone).cloned(), creatives: BTreeMap::new(), binding: Binding::None };
         let inputs = Inputs {
             offers: &self.offers,
             facts: &self.facts,
@@ -181,9 +178,10 @@ impl Screen {
             traceparent: self.traceparent.take(),
         };
         let main = wire.zones.iter().find(|zone| zone.zone == programme.main);
-        let still_shown = self.showing.as_ref().is_some_and(|(item, _)| {
-            main.is_some_and(|zone| zone.items.iter().any(|planned| planned.event == item.event))
-        });
+        let still_shown = self
+            .showing
+            .as_ref()
+            .is_some_and(|(item, _)| main.is_some_and(|zone| zone.items.iter().any(|planned| planned.event == item.event)));
         if !still_shown {
             self.showing = main.and_then(|zone| zone.items.first()).map(|item| (item.clone(), now.wall));
         }
@@ -227,9 +225,9 @@ impl Screen {
     }
 
     fn is_capped(&self, play: &Play) -> bool {
-        self.programme.as_ref().is_some_and(|programme| {
-            programme.events.iter().any(|event| event.id == play.event && event.plays_per_hour_max.is_some())
-        })
+        self.programme
+            .as_ref()
+            .is_some_and(|programme| programme.events.iter().any(|event| event.id == play.event && event.plays_per_hour_max.is_some()))
     }
 
     fn apply_plays(&mut self, plays: &[Play]) {

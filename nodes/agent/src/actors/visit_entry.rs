@@ -2,7 +2,7 @@
 //!
 //! Owns the translation into rows and records. Takes the change and the book as it is before it. Emits a journal entry. On failure: a record
 //! that is too large, which no visit's is.
-use aisle_node_core::ids::{OfferId, DisplayId};
+use aisle_node_core::ids::{DisplayId, OfferId};
 use aisle_node_core::visit::book::{Change, Opened, UsedCode};
 use aisle_node_core::visit::{OpenVisit, Visits};
 use aisle_schemas::record::Body;
@@ -26,7 +26,10 @@ pub struct Writing<'a> {
 pub enum Signal {
     /// The zone of the change.
     Zone,
-    Tapped { display: DisplayId, offer: Option<OfferId> },
+    Tapped {
+        display: DisplayId,
+        offer: Option<OfferId>,
+    },
 }
 
 impl Writing<'_> {
@@ -48,9 +51,7 @@ impl Writing<'_> {
                 let signal = match (signal, zone) {
                     (Signal::Zone, Some(zone)) => Some(VisitSignal::ZoneEntered { zone: zone.clone() }),
                     (Signal::Zone, None) => None,
-                    (Signal::Tapped { display, offer }, _) => {
-                        Some(VisitSignal::Tapped { display: display.clone(), offer: *offer })
-                    }
+                    (Signal::Tapped { display, offer }, _) => Some(VisitSignal::Tapped { display: display.clone(), offer: *offer }),
                 };
                 let record = signal.map(|signal| {
                     let body = VisitSeen { visit: *visit, signal, at: *at, hlc: self.hlc };

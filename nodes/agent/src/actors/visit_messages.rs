@@ -14,6 +14,13 @@ use aisle_schemas::visit::{AdmitVisit, CheckInMethod, CloseVisit};
 
 use crate::journal::JournalError;
 
+/// A key under which the answer to one request is kept, both as SHA-256.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    pub key: [u8; 32],
+    pub request: [u8; 32],
+}
+
 /// Somebody checks in at a door.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<NodeCheckedIn, CheckInError>")]
@@ -21,8 +28,7 @@ pub struct CheckIn {
     pub code: String,
     pub pass: String,
     pub method: CheckInMethod,
-    /// Hashes of the idempotency key and of the request.
-    pub idempotency: Option<([u8; 32], [u8; 32])>,
+    pub idempotency: Option<IdempotencyKey>,
     pub traceparent: Option<String>,
 }
 

@@ -24,15 +24,13 @@ use aisle_schemas::http::node::NodeCheckedIn;
 use aisle_schemas::ids::EventId;
 use aisle_schemas::record::Body;
 use aisle_schemas::store::{DoorCode, StoreProfile};
-use aisle_schemas::visit::{
-    CheckInMethod, CheckInRefused, CloseReason, Hlc, OrderDone, OrderOutcome,
-};
+use aisle_schemas::visit::{CheckInMethod, CheckInRefused, CloseReason, Hlc, OrderDone, OrderOutcome};
 use chrono::{NaiveTime, TimeDelta};
 use tokio::sync::watch;
 
 use super::answers::{Answers, Known};
-use super::visit_messages::{CarryOut, CheckIn, CheckInError, CheckOut, EnterZone, StoreChanged, VisitError, VisitOrder};
 use super::visit_entry::{Signal, Writing};
+use super::visit_messages::{CarryOut, CheckIn, CheckInError, CheckOut, EnterZone, IdempotencyKey, StoreChanged, VisitError, VisitOrder};
 use super::zones::Presence;
 use super::{MAILBOX, Tick, tell};
 use crate::fatal::{Fatal, FatalError};
@@ -149,19 +147,12 @@ impl Visits {
 
     fn decide_check_in(&self, code: &str, pass: &str, method: CheckInMethod, now: Now) -> Result<Change, CheckInRefusal> {
         let presented = self.keys.check(code, pass, now.wall)?;
-        let drawn = Drawn {
-            visit: VisitId::new(unix_ms(now.wall), rand::random()),
-            token: VisitToken::from_random(rand::random()),
-        };
+        let drawn = Drawn { visit: VisitId::new(unix_ms(now.wall), rand::random()), token: VisitToken::from_random(rand::random()) };
         self.book.decide_check_in(&presented, method, drawn, now.wall, now.mono)
     }
 
     /// Commits, then applies, then answers. A failed commit ends the node: nobody knows what is on disk.
-    fn commit<R, E>(
-        &self,
-        decided: Decided,
-        answer: impl FnOnce(&mut Self) -> R + 'static,
-    ) -> AtomicResponse<Self, Result<R, E>>
+    fn commit<R, E>(&self, decided: Decided, answer: impl FnOnce(&mut Self) -> R + 'static) -> AtomicResponse<Self, Result<R, E>>
     where
         R: 'static,
         E: From<JournalError> + 'static,
@@ -293,10 +284,9 @@ impl Visits {
 fn visit_of(change: &Change) -> VisitId {
     match change {
         Change::Opened(opened) => opened.visit,
-        Change::Attached { visit, .. }
-        | Change::Seen { visit, .. }
-        | Change::WentIdle { visit, .. }
-        | Change::Closed { visit, .. } => *visit,
+        Change::Attached { visit, .. } | Change::Seen { visit, .. } | Change::WentIdle { visit, .. } | Change::Closed { visit, .. } => {
+            *visit
+        }
     }
 }
 
@@ -331,7 +321,7 @@ impl Handler<CheckIn> for Visits {
     fn handle(&mut self, msg: CheckIn, _: &mut Self::Context) -> Self::Result {
         let CheckIn { code, pass, method, idempotency, traceparent } = msg;
         let now = self.now();
-        if let Some((key, request)) = &idempotency {
+        if let Some(IdempotencyKey { key, request }) = &idempotency {
             match self.answers.look_up(key, request) {
                 Known::New => {}
                 Known::Reused => return Self::refuse(CheckInError::KeyReused),
@@ -351,19 +341,17 @@ impl Handler<CheckIn> for Visits {
         let visit = visit_of(&change);
         let (token, joined) = match &change {
             Change::Opened(opened) => (opened.token, false),
-            Change::Attached { .. } | Change::Seen { .. } | Change::WentIdle { .. } | Change::Closed { .. } => {
-                match self.book.get(visit) {
-                    Some(open) => (open.token, true),
-                    None => return Self::refuse(CheckInRefusal::PassInvalid.into()),
-                }
-            }
+            Change::Attached { .. } | Change::Seen { .. } | Change::WentIdle { .. } | Change::Closed { .. } => match self.book.get(visit) {
+                Some(open) => (open.token, true),
+                None => return Self::refuse(CheckInRefusal::PassInvalid.into()),
+            },
         };
         let answer = NodeCheckedIn { visit, token, joined };
         let mut decided = match self.decided(change, &Signal::Zone, Cause::traced(traceparent.as_deref()), now) {
             Ok(decided) => decided,
             Err(error) => return Self::refuse(error.into()),
         };
-        let kept = idempotency.map(|(key, request)| {
+        let kept = idempotency.map(|IdempotencyKey { key, request }| {
             let body = serde_json::to_string(&answer).expect("two ids and a flag are JSON");
             decided.entry.changes.push(StateChange::KeepAnswer { key, request, body: body.clone(), at: now.wall });
             (key, request, body)
@@ -493,4 +481,3 @@ impl Handler<Tick> for Visits {
         }));
     }
 }
-

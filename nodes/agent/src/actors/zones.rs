@@ -161,9 +161,7 @@ impl Zones {
     /// Counts a visit where it is, if its context says that it may be counted now, and nowhere else.
     fn recount(&mut self, token: VisitToken, now: Now) {
         let Some(place) = self.place.get(&token) else { return };
-        let segments = self.contexts.get(&token).filter(|context| {
-            context.consents && context.lease.check(context.epoch, now.mono).is_ok()
-        });
+        let segments = self.contexts.get(&token).filter(|context| context.consents && context.lease.check(context.epoch, now.mono).is_ok());
         let segments = segments.map(|context| context.segments.clone());
         let Some(zone) = self.zones.get_mut(place) else { return };
         match segments {

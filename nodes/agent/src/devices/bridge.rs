@@ -100,6 +100,8 @@ fn link_config(config: &BridgeConfig) -> LinkConfig {
 }
 
 type Connection = (LinkHandle, mpsc::Receiver<LinkEvent>);
+/// Publications in the order in which they shall leave.
+type Shown = Pin<Box<dyn Stream<Item = (Topic, Bytes)> + Send>>;
 
 async fn run(config: BridgeConfig, first: Connection, listens: watch::Sender<bool>, mut stopping: oneshot::Receiver<()>) {
     let mut connection = Some(first);
@@ -126,7 +128,7 @@ async fn run(config: BridgeConfig, first: Connection, listens: watch::Sender<boo
 
 /// One connection from beginning to end.
 async fn serve(config: &BridgeConfig, handle: &LinkHandle, mut events: mpsc::Receiver<LinkEvent>, listens: &watch::Sender<bool>) {
-    let mut shown: Pin<Box<dyn Stream<Item = (Topic, Bytes)> + Send>> = Box::pin(stream::pending());
+    let mut shown: Shown = Box::pin(stream::pending());
     // Answered in the order of arrival, but committed together; the Receive Maximum bounds how many wait.
     let mut received = FuturesOrdered::new();
     loop {
@@ -177,9 +179,9 @@ fn filters() -> Vec<String> {
 }
 
 /// Everything that devices shall show, now and whenever it changes.
-fn everything_shown(config: &BridgeConfig) -> Pin<Box<dyn Stream<Item = (Topic, Bytes)> + Send>> {
+fn everything_shown(config: &BridgeConfig) -> Shown {
     let BridgeConfig { store, faces, .. } = config;
-    let mut all: Vec<Pin<Box<dyn Stream<Item = (Topic, Bytes)> + Send>>> = Vec::new();
+    let mut all: Vec<Shown> = Vec::new();
     for (screen, face) in &faces.screens {
         let topic = Topic::ScreenPlan { store: store.clone(), screen: screen.clone() };
         all.push(Box::pin(bodies(WatchStream::new(face.plan.clone()), topic)));
@@ -272,13 +274,11 @@ fn refuse(topic: &Topic, refused: Refused) -> Option<(Topic, Bytes)> {
     };
     tracing::info!(topic = route, code, instance = problem.instance, "message of a device refused");
     let errors = match topic {
-        Topic::ScreenPlays { store, screen }
-        | Topic::ScreenState { store, screen }
-        | Topic::ScreenInteractionSeen { store, screen } => Topic::ScreenRefused { store: store.clone(), screen: screen.clone() },
-        Topic::NfcTapped { store, display } => Topic::NfcRefused { store: store.clone(), display: display.clone() },
-        Topic::ZoneCounted { store, touchpoint } => {
-            Topic::SensorRefused { store: store.clone(), touchpoint: touchpoint.clone() }
+        Topic::ScreenPlays { store, screen } | Topic::ScreenState { store, screen } | Topic::ScreenInteractionSeen { store, screen } => {
+            Topic::ScreenRefused { store: store.clone(), screen: screen.clone() }
         }
+        Topic::NfcTapped { store, display } => Topic::NfcRefused { store: store.clone(), display: display.clone() },
+        Topic::ZoneCounted { store, touchpoint } => Topic::SensorRefused { store: store.clone(), touchpoint: touchpoint.clone() },
         // Not of a device: a test walks those that are.
         _ => return None,
     };
@@ -304,12 +304,7 @@ fn gone<E>(_: E) -> Refused {
 }
 
 /// Does what a device's message asks for, and returns what it is answered.
-async fn act(
-    config: &BridgeConfig,
-    topic: &Topic,
-    payload: &[u8],
-    traceparent: Option<String>,
-) -> Result<Option<(Topic, Bytes)>, Refused> {
+async fn act(config: &BridgeConfig, topic: &Topic, payload: &[u8], traceparent: Option<String>) -> Result<Option<(Topic, Bytes)>, Refused> {
     let faces = &config.faces;
     let unknown = || Refused::new("unknown_device", "the device is not configured at this node");
     match topic {

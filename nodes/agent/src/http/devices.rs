@@ -111,8 +111,6 @@ pub async fn count(shared: web::Data<Shared>, request: HttpRequest, path: web::P
     shared.sessions.require(&request, DeviceKind::Sensor, &path)?;
     let sensor = TouchpointId::parse(&path).map_err(Refusal::not_found)?;
     let counted = shared.faces.counted.send(Counted { sensor, count: body.value }).await?;
-    counted.map_err(|error| {
-        Refusal::new(actix_web::http::StatusCode::UNPROCESSABLE_ENTITY, "unknown_zone", error).field("/zone")
-    })?;
+    counted.map_err(|error| Refusal::new(actix_web::http::StatusCode::UNPROCESSABLE_ENTITY, "unknown_zone", error).field("/zone"))?;
     Ok(HttpResponse::NoContent().finish())
 }

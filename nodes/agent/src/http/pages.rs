@@ -20,11 +20,7 @@ fn header<'a>(request: &'a HttpRequest, name: &HeaderName) -> &'a str {
 
 fn deliver(request: &HttpRequest, asset: Asset) -> HttpResponse {
     let asset = asset.packed_for(header(request, &ACCEPT_ENCODING));
-    let mut response = if asset.matches(header(request, &IF_NONE_MATCH)) {
-        HttpResponse::NotModified()
-    } else {
-        HttpResponse::Ok()
-    };
+    let mut response = if asset.matches(header(request, &IF_NONE_MATCH)) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response
         .insert_header((CACHE_CONTROL, asset.cache_control()))
         .insert_header((ETAG, asset.etag.as_str()))
@@ -56,10 +52,7 @@ fn page(request: &HttpRequest, page: Page) -> HttpResponse {
         }
         Err(_) => tracing::error!("the content security policy is no header value"),
     }
-    headers.insert(
-        PERMISSIONS_POLICY,
-        actix_web::http::header::HeaderValue::from_static(aisle_web::PERMISSIONS_POLICY),
-    );
+    headers.insert(PERMISSIONS_POLICY, actix_web::http::header::HeaderValue::from_static(aisle_web::PERMISSIONS_POLICY));
     response
 }
 

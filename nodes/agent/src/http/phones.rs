@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 use super::Shared;
 use super::body::Json;
 use super::problem::Refusal;
-use crate::actors::visit_messages::{CheckIn, CheckOut, EnterZone};
+use crate::actors::visit_messages::{CheckIn, CheckOut, EnterZone, IdempotencyKey};
 
 /// Bytes of an idempotency key.
 const KEY_MAX: usize = 128;
@@ -39,13 +39,13 @@ pub async fn check_in(shared: web::Data<Shared>, request: HttpRequest, body: Jso
 }
 
 /// Hashes of the key and of the request it stands for.
-fn idempotency(request: &HttpRequest, body: &[u8]) -> Result<Option<([u8; 32], [u8; 32])>, Refusal> {
+fn idempotency(request: &HttpRequest, body: &[u8]) -> Result<Option<IdempotencyKey>, Refusal> {
     let Some(key) = request.headers().get("Idempotency-Key") else { return Ok(None) };
     if key.is_empty() || key.len() > KEY_MAX {
         let detail = format!("must be 1 to {KEY_MAX} bytes");
         return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "malformed", detail).field("Idempotency-Key"));
     }
-    Ok(Some((Sha256::digest(key.as_bytes()).into(), Sha256::digest(body).into())))
+    Ok(Some(IdempotencyKey { key: Sha256::digest(key.as_bytes()).into(), request: Sha256::digest(body).into() }))
 }
 
 fn token(path: &str) -> Result<VisitToken, Refusal> {

@@ -88,9 +88,8 @@ impl ResponseError for Refusal {
         if *status == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((RETRY_AFTER, RETRY_S.to_string()));
         }
-        let mut response = response.content_type("application/problem+json").body(
-            serde_json::to_string(&problem).expect("texts and a number are JSON"),
-        );
+        let mut response =
+            response.content_type("application/problem+json").body(serde_json::to_string(&problem).expect("texts and a number are JSON"));
         response.extensions_mut().insert(Code(code));
         response
     }
@@ -135,9 +134,7 @@ impl From<CheckInError> for Refusal {
     fn from(error: CheckInError) -> Self {
         match error {
             CheckInError::Refused(refusal) => refusal.into(),
-            CheckInError::KeyReused => {
-                Self::new(StatusCode::CONFLICT, "idempotency_key_reused", error).field("Idempotency-Key")
-            }
+            CheckInError::KeyReused => Self::new(StatusCode::CONFLICT, "idempotency_key_reused", error).field("Idempotency-Key"),
             CheckInError::Journal(error) => error.into(),
         }
     }
@@ -157,9 +154,7 @@ impl From<VisitError> for Refusal {
 impl From<PlaysError> for Refusal {
     fn from(error: PlaysError) -> Self {
         match error {
-            PlaysError::Refused(refusal) => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "malformed", refusal).field("/plays")
-            }
+            PlaysError::Refused(refusal) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "malformed", refusal).field("/plays"),
             PlaysError::Journal(error) => error.into(),
         }
     }

@@ -46,9 +46,8 @@ impl Sessions {
     /// Sessions of these devices, as committed by earlier runs.
     #[must_use]
     pub fn new(devices: Vec<DeviceConfig>, open: Vec<DeviceSession>, journal: Journal, clock: Arc<dyn Clock>) -> Self {
-        let device = |DeviceConfig { kind, id, secret }: DeviceConfig| {
-            ((kind, id), Device { credential: Credential::of(&secret, rand::random()) })
-        };
+        let device =
+            |DeviceConfig { kind, id, secret }: DeviceConfig| ((kind, id), Device { credential: Credential::of(&secret, rand::random()) });
         let devices: BTreeMap<_, _> = devices.into_iter().map(device).collect();
         let known = |session: &DeviceSession| devices.contains_key(&(session.kind, session.device.clone()));
         let open = open.into_iter().filter(known).map(|session| (session.hash, session)).collect();

@@ -142,17 +142,10 @@ async fn try_record(
 }
 
 async fn keep_order(rows: &mut SqliteConnection, record: &ReceivedRecord, now: DateTime<Utc>) -> Result<(), JournalError> {
-    let noted = sqlx::query(include_str!("sql/note_received.sql"))
-        .bind(record.event.id.0)
-        .bind(now.timestamp_millis())
-        .execute(&mut *rows)
-        .await?;
+    let noted =
+        sqlx::query(include_str!("sql/note_received.sql")).bind(record.event.id.0).bind(now.timestamp_millis()).execute(&mut *rows).await?;
     if noted.rows_affected() > 0 {
-        sqlx::query(include_str!("sql/keep_order.sql"))
-            .bind(record.event.id.0)
-            .bind(record.raw.as_ref())
-            .execute(&mut *rows)
-            .await?;
+        sqlx::query(include_str!("sql/keep_order.sql")).bind(record.event.id.0).bind(record.raw.as_ref()).execute(&mut *rows).await?;
     }
     Ok(())
 }
@@ -167,8 +160,7 @@ async fn save_document(
     now: DateTime<Utc>,
 ) -> Result<Result<(), Poison>, JournalError> {
     if !deletes {
-        let (others,): (i64,) =
-            sqlx::query_as(include_str!("sql/count_documents.sql")).bind(key).fetch_one(&mut *rows).await?;
+        let (others,): (i64,) = sqlx::query_as(include_str!("sql/count_documents.sql")).bind(key).fetch_one(&mut *rows).await?;
         if usize::try_from(others).is_ok_and(|others| others >= DOCUMENTS_MAX) {
             return Ok(Err(Poison::TooMany));
         }
@@ -206,10 +198,8 @@ async fn drop_other_epochs(
     batch: &ReceivedBatch,
     now: DateTime<Utc>,
 ) -> Result<(), JournalError> {
-    let gone: Vec<(String,)> = sqlx::query_as(include_str!("sql/documents_of_other_epochs.sql"))
-        .bind(batch.epoch.to_string())
-        .fetch_all(&mut *rows)
-        .await?;
+    let gone: Vec<(String,)> =
+        sqlx::query_as(include_str!("sql/documents_of_other_epochs.sql")).bind(batch.epoch.to_string()).fetch_all(&mut *rows).await?;
     for (key,) in gone {
         write_document(rows, heads, batch.epoch, batch.base, &key, None, now).await?;
     }

@@ -45,8 +45,7 @@ pub(super) async fn begin(
     sqlx::query(include_str!("sql/renumber_positive.sql")).execute(&mut *rows).await?;
     sqlx::query(include_str!("sql/drop_applied.sql")).execute(&mut *rows).await?;
     for stream in Stream::UP {
-        let (count,): (i64,) =
-            sqlx::query_as(include_str!("sql/count_stream.sql")).bind(stream.as_str()).fetch_one(&mut *rows).await?;
+        let (count,): (i64,) = sqlx::query_as(include_str!("sql/count_stream.sql")).bind(stream.as_str()).fetch_one(&mut *rows).await?;
         let head = super::open::seq("log_record", count)?;
         let base = match stream.class() {
             Class::B => head,

@@ -148,11 +148,8 @@ impl Journal {
     pub async fn changed_documents(&self, mut change: i64) -> Result<Vec<Document>, JournalError> {
         let mut documents = Vec::new();
         loop {
-            let rows: Vec<(String, i64, i64, Option<Vec<u8>>)> = sqlx::query_as(include_str!("sql/changed_documents.sql"))
-                .bind(change)
-                .bind(PAGE)
-                .fetch_all(&self.read)
-                .await?;
+            let rows: Vec<(String, i64, i64, Option<Vec<u8>>)> =
+                sqlx::query_as(include_str!("sql/changed_documents.sql")).bind(change).bind(PAGE).fetch_all(&self.read).await?;
             let Some((_, last, _, _)) = rows.last() else { return Ok(documents) };
             change = *last;
             for (key, change, at, raw) in rows {
@@ -207,8 +204,7 @@ impl Journal {
     /// # Errors
     /// [`JournalError`].
     pub async fn load_taps(&self, display: &DisplayId) -> Result<u32, JournalError> {
-        let (taps,): (i64,) =
-            sqlx::query_as(include_str!("sql/load_taps.sql")).bind(display.as_str()).fetch_one(&self.read).await?;
+        let (taps,): (i64,) = sqlx::query_as(include_str!("sql/load_taps.sql")).bind(display.as_str()).fetch_one(&self.read).await?;
         u32::try_from(taps).map_err(|error| unreadable("nfc_display", error))
     }
 
@@ -217,10 +213,8 @@ impl Journal {
     /// # Errors
     /// [`JournalError`].
     pub async fn load_device_sessions(&self, now: DateTime<Utc>) -> Result<Vec<DeviceSession>, JournalError> {
-        let rows: Vec<(Vec<u8>, String, String, i64)> = sqlx::query_as(include_str!("sql/load_device_sessions.sql"))
-            .bind(now.timestamp_millis())
-            .fetch_all(&self.read)
-            .await?;
+        let rows: Vec<(Vec<u8>, String, String, i64)> =
+            sqlx::query_as(include_str!("sql/load_device_sessions.sql")).bind(now.timestamp_millis()).fetch_all(&self.read).await?;
         let mut sessions = Vec::with_capacity(rows.len());
         for (hash, kind, device, expires_at) in rows {
             let kinds = [DeviceKind::Screen, DeviceKind::Nfc, DeviceKind::Door, DeviceKind::Sensor];

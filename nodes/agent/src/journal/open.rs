@@ -66,10 +66,7 @@ impl Journal {
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
             .pragma("max_page_count", pages_max().to_string());
         let mut write = SqliteConnection::connect_with(&options).await.map_err(opened)?;
-        sqlx::migrate!("./migrations")
-            .run(&mut write)
-            .await
-            .map_err(|source| OpenError::Migrate(path.clone(), source))?;
+        sqlx::migrate!("./migrations").run(&mut write).await.map_err(|source| OpenError::Migrate(path.clone(), source))?;
         let read: SqlitePool = SqlitePoolOptions::new()
             .max_connections(READERS)
             .connect_with(options.read_only(true).create_if_missing(false))
@@ -80,7 +77,15 @@ impl Journal {
         let (heads_tx, heads_rx) = watch::channel(heads);
         let (arrived_tx, arrived) = watch::channel(0);
         let uplink = Arc::new(Uplink::default());
-        let writer = Writer { connection: write, queue, heads: heads_tx, arrived: arrived_tx, uplink: Arc::clone(&uplink), acked: Default::default(), lock };
+        let writer = Writer {
+            connection: write,
+            queue,
+            heads: heads_tx,
+            arrived: arrived_tx,
+            uplink: Arc::clone(&uplink),
+            acked: Default::default(),
+            lock,
+        };
         tokio::spawn(writer.run());
         Ok(Self { jobs, heads: heads_rx, arrived, uplink, read })
     }
@@ -114,8 +119,7 @@ fn mark(table: &'static str, value: i64) -> Result<Mark, JournalError> {
 }
 
 async fn load_heads(connection: &mut SqliteConnection, random: u64) -> Result<Heads, JournalError> {
-    let head: Option<(String, i64, i64)> =
-        sqlx::query_as(include_str!("sql/load_log_head.sql")).fetch_optional(&mut *connection).await?;
+    let head: Option<(String, i64, i64)> = sqlx::query_as(include_str!("sql/load_log_head.sql")).fetch_optional(&mut *connection).await?;
     let (epoch, log_mark, session_counter) = match head {
         Some((epoch, log_mark, sessions)) => (
             parse("log_head", &epoch)?,
@@ -132,8 +136,7 @@ async fn load_heads(connection: &mut SqliteConnection, random: u64) -> Result<He
     let lineage: Vec<(String,)> = sqlx::query_as(include_str!("sql/load_lineage.sql")).fetch_all(&mut *connection).await?;
     let streams: Vec<(String, i64, i64, i64, i64, i64)> =
         sqlx::query_as(include_str!("sql/load_log_streams.sql")).fetch_all(&mut *connection).await?;
-    let mut up: aisle_schemas::sync::PerStream<StreamState> =
-        Stream::UP.into_iter().map(|stream| (stream, StreamState::EMPTY)).collect();
+    let mut up: aisle_schemas::sync::PerStream<StreamState> = Stream::UP.into_iter().map(|stream| (stream, StreamState::EMPTY)).collect();
     for (stream, next, high, acked, base, kept) in streams {
         let of = |value| seq("log_stream", value);
         let stream: Stream = parse("log_stream", &stream)?;
@@ -147,17 +150,14 @@ async fn load_heads(connection: &mut SqliteConnection, random: u64) -> Result<He
     let down: Option<(Option<String>, i64)> =
         sqlx::query_as(include_str!("sql/load_down_head.sql")).fetch_optional(&mut *connection).await?;
     let (down_epoch, down_mark) = match down {
-        Some((epoch, down_mark)) => {
-            (epoch.map(|epoch| parse("down_head", &epoch)).transpose()?, mark("down_head", down_mark)?)
-        }
+        Some((epoch, down_mark)) => (epoch.map(|epoch| parse("down_head", &epoch)).transpose()?, mark("down_head", down_mark)?),
         None => (None, Mark::ZERO),
     };
-    let rows: Vec<(String, i64, i64)> =
-        sqlx::query_as(include_str!("sql/load_down_cursors.sql")).fetch_all(&mut *connection).await?;
+    let rows: Vec<(String, i64, i64)> = sqlx::query_as(include_str!("sql/load_down_cursors.sql")).fetch_all(&mut *connection).await?;
     let mut cursors = aisle_schemas::sync::PerStream::default();
     for (stream, at, run) in rows {
-        let poison_run = u32::try_from(run)
-            .map_err(|error| JournalError::Unreadable { table: "down_cursor", reason: error.to_string() })?;
+        let poison_run =
+            u32::try_from(run).map_err(|error| JournalError::Unreadable { table: "down_cursor", reason: error.to_string() })?;
         cursors.set(parse("down_cursor", &stream)?, Cursor { seq: seq("down_cursor", at)?, poison_run });
     }
     let (change,): (i64,) = sqlx::query_as(include_str!("sql/last_change.sql")).fetch_one(&mut *connection).await?;

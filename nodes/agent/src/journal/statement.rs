@@ -17,23 +17,57 @@ use super::JournalError;
 #[derive(Debug)]
 pub enum StateChange {
     /// An open visit as it is now; `idle_at` is the wall time at which it went idle.
-    SaveVisit { visit: Box<OpenVisit>, idle_at: DateTime<Utc> },
-    CloseVisit { visit: VisitId, at: DateTime<Utc> },
+    SaveVisit {
+        visit: Box<OpenVisit>,
+        idle_at: DateTime<Utc>,
+    },
+    CloseVisit {
+        visit: VisitId,
+        at: DateTime<Utc>,
+    },
     ForgetVisit(VisitId),
-    UseCode { nonce: u64, issued_at: DateTime<Utc> },
+    UseCode {
+        nonce: u64,
+        issued_at: DateTime<Utc>,
+    },
     ForgetCode(u64),
-    UsePass { pass: PassId, visit: VisitId, expires_at: DateTime<Utc> },
+    UsePass {
+        pass: PassId,
+        visit: VisitId,
+        expires_at: DateTime<Utc>,
+    },
     ForgetPass(PassId),
     Stamp(Hlc),
-    KeepAnswer { key: [u8; 32], request: [u8; 32], body: String, at: DateTime<Utc> },
+    KeepAnswer {
+        key: [u8; 32],
+        request: [u8; 32],
+        body: String,
+        at: DateTime<Utc>,
+    },
     /// The order was carried out, refused or expired.
     FinishOrder(EventId),
-    PlaysUpTo { screen: ScreenId, boot: BootId, seq: u64 },
-    ForgetBoot { screen: ScreenId, boot: BootId },
+    PlaysUpTo {
+        screen: ScreenId,
+        boot: BootId,
+        seq: u64,
+    },
+    ForgetBoot {
+        screen: ScreenId,
+        boot: BootId,
+    },
     /// A play of an event that has an hourly maximum.
-    CountPlay { screen: ScreenId, event: EventSlug, started_at: DateTime<Utc> },
+    CountPlay {
+        screen: ScreenId,
+        event: EventSlug,
+        started_at: DateTime<Utc>,
+    },
     CountTap(DisplayId),
-    OpenDeviceSession { hash: [u8; 32], kind: DeviceKind, device: DeviceId, expires_at: DateTime<Utc> },
+    OpenDeviceSession {
+        hash: [u8; 32],
+        kind: DeviceKind,
+        device: DeviceId,
+        expires_at: DateTime<Utc>,
+    },
 }
 
 /// A `u64` in a signed column: the same 64 bits.
@@ -54,9 +88,7 @@ impl StateChange {
     pub(super) async fn write(self, rows: &mut SqliteConnection) -> Result<(), JournalError> {
         let query = match self {
             Self::SaveVisit { visit, idle_at } => return save_visit(rows, *visit, idle_at).await,
-            Self::CloseVisit { visit, at } => {
-                sqlx::query(include_str!("sql/close_visit.sql")).bind(at.timestamp_millis()).bind(visit.0)
-            }
+            Self::CloseVisit { visit, at } => sqlx::query(include_str!("sql/close_visit.sql")).bind(at.timestamp_millis()).bind(visit.0),
             Self::ForgetVisit(visit) => sqlx::query(include_str!("sql/forget_visit.sql")).bind(visit.0),
             Self::UseCode { nonce, issued_at } => {
                 sqlx::query(include_str!("sql/use_code.sql")).bind(bits(nonce)).bind(issued_at.timestamp_millis())
@@ -66,9 +98,7 @@ impl StateChange {
                 sqlx::query(include_str!("sql/use_pass.sql")).bind(pass.0).bind(visit.0).bind(expires_at.timestamp_millis())
             }
             Self::ForgetPass(pass) => sqlx::query(include_str!("sql/forget_pass.sql")).bind(pass.0),
-            Self::Stamp(hlc) => {
-                sqlx::query(include_str!("sql/save_hlc.sql")).bind(bits(hlc.physical_ms)).bind(i64::from(hlc.counter))
-            }
+            Self::Stamp(hlc) => sqlx::query(include_str!("sql/save_hlc.sql")).bind(bits(hlc.physical_ms)).bind(i64::from(hlc.counter)),
             Self::KeepAnswer { key, request, body, at } => sqlx::query(include_str!("sql/keep_answer.sql"))
                 .bind(key.to_vec())
                 .bind(request.to_vec())
@@ -86,13 +116,11 @@ impl StateChange {
                 .bind(event.to_string())
                 .bind(started_at.timestamp_millis()),
             Self::CountTap(display) => sqlx::query(include_str!("sql/count_tap.sql")).bind(display.to_string()),
-            Self::OpenDeviceSession { hash, kind, device, expires_at } => {
-                sqlx::query(include_str!("sql/open_device_session.sql"))
-                    .bind(hash.to_vec())
-                    .bind(kind.as_str())
-                    .bind(device.to_string())
-                    .bind(expires_at.timestamp_millis())
-            }
+            Self::OpenDeviceSession { hash, kind, device, expires_at } => sqlx::query(include_str!("sql/open_device_session.sql"))
+                .bind(hash.to_vec())
+                .bind(kind.as_str())
+                .bind(device.to_string())
+                .bind(expires_at.timestamp_millis()),
         };
         query.execute(rows).await?;
         Ok(())

@@ -34,11 +34,7 @@ impl SyncLog {
     }
 
     /// Has the writer do `task`, and reads the heads as they were right after its commit.
-    async fn heads_after<T: Send + 'static>(
-        &self,
-        task: Task,
-        read: impl FnOnce(&Heads) -> T + Send + 'static,
-    ) -> Result<T, JournalError> {
+    async fn heads_after<T: Send + 'static>(&self, task: Task, read: impl FnOnce(&Heads) -> T + Send + 'static) -> Result<T, JournalError> {
         let (reply, answer) = oneshot::channel();
         let finish: Finish = Box::new(move |done| {
             let asked = reply.send(done.map(read)).is_ok();

@@ -58,12 +58,10 @@ async fn trim(rows: &mut SqliteConnection, stream: Stream, up_to: Seq) -> Result
 pub(super) async fn forget(rows: &mut SqliteConnection, heads: &mut Heads, now: DateTime<Utc>) -> Result<(), JournalError> {
     let before = |age: TimeDelta| (now - age).timestamp_millis();
     let applied = before(TimeDelta::from_std(KEEP_APPLIED).expect("three days fit"));
-    let old: Vec<(String, i64)> =
-        sqlx::query_as(include_str!("sql/applied_before.sql")).bind(applied).fetch_all(&mut *rows).await?;
+    let old: Vec<(String, i64)> = sqlx::query_as(include_str!("sql/applied_before.sql")).bind(applied).fetch_all(&mut *rows).await?;
     for (stream, seq) in old {
-        let stream: Stream = stream
-            .parse()
-            .map_err(|_| JournalError::Unreadable { table: "log_applied", reason: format!("{stream} is no stream") })?;
+        let stream: Stream =
+            stream.parse().map_err(|_| JournalError::Unreadable { table: "log_applied", reason: format!("{stream} is no stream") })?;
         let up_to = super::open::seq("log_applied", seq)?;
         trim(rows, stream, up_to).await?;
         let mut state = heads.stream(stream);

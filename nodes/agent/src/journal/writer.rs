@@ -15,7 +15,7 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::heads::Heads;
-use super::{Entry, JournalError, Notify, NewRecord, apply, epoch, upkeep};
+use super::{Entry, JournalError, NewRecord, Notify, apply, epoch, upkeep};
 
 /// Told the outcome after the commit.
 pub(super) type Finish = Box<dyn FnOnce(Result<&Heads, JournalError>) + Send>;
@@ -38,13 +38,24 @@ pub(super) enum Task {
 pub(super) enum Work {
     Commit(Entry),
     /// Mark + 1 and the highest seq sent (AS-011).
-    Sent { stream: Stream, high: Seq },
+    Sent {
+        stream: Stream,
+        high: Seq,
+    },
     BeginEpoch(EpochRequest),
-    BeginSession { random: u32 },
+    BeginSession {
+        random: u32,
+    },
     AdoptDownEpoch(Epoch),
     /// The outcome of its own savepoint is told apart from that of the transaction.
-    Apply { batch: Box<ReceivedBatch>, now: DateTime<Utc>, outcome: oneshot::Sender<Result<Applied, ApplyError>> },
-    Upkeep { now: DateTime<Utc> },
+    Apply {
+        batch: Box<ReceivedBatch>,
+        now: DateTime<Utc>,
+        outcome: oneshot::Sender<Result<Applied, ApplyError>>,
+    },
+    Upkeep {
+        now: DateTime<Utc>,
+    },
 }
 
 /// What the writer needs to know of the uplink.
@@ -294,11 +305,7 @@ pub(super) async fn append(
     let NewRecord { stream, id, key, event } = record;
     let mut state = heads.stream(*stream);
     if let Some(key) = key {
-        sqlx::query(include_str!("sql/drop_replaced_document.sql"))
-            .bind(stream.as_str())
-            .bind(key.as_str())
-            .execute(&mut *rows)
-            .await?;
+        sqlx::query(include_str!("sql/drop_replaced_document.sql")).bind(stream.as_str()).bind(key.as_str()).execute(&mut *rows).await?;
     }
     sqlx::query(include_str!("sql/append_record.sql"))
         .bind(stream.as_str())

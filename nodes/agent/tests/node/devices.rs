@@ -100,9 +100,8 @@ async fn a_sensor_counts_people_and_nobody_is_named() {
     let zone = world.http.post(world.url(&format!("/v1/visits/{token}/zones"))).json(&json!({ "zone": "pets" }));
     assert_eq!(zone.send().await.unwrap().status(), 204);
     let cookie = world.cookie(DeviceKind::Sensor, "sensor-1").await;
-    let count = |body: serde_json::Value| {
-        world.http.post(world.url("/v1/sensors/sensor-1/counts")).header("cookie", &cookie).json(&body).send()
-    };
+    let count =
+        |body: serde_json::Value| world.http.post(world.url("/v1/sensors/sensor-1/counts")).header("cookie", &cookie).json(&body).send();
     assert_eq!(count(json!({ "zone": "pets", "people": 7 })).await.unwrap().status(), 204);
     assert_eq!(count(json!({ "zone": "nowhere", "people": 7 })).await.unwrap().status(), 422);
     assert_eq!(count(json!({ "zone": "pets", "people": 7, "visit": "x" })).await.unwrap().status(), 422);

@@ -100,9 +100,7 @@ async fn a_body_that_is_no_json_of_another_shape_or_too_large_is_told_apart() {
 async fn a_person_in_an_interaction_is_refused() {
     let world = World::start().await;
     let cookie = world.cookie(DeviceKind::Screen, "window-1").await;
-    let send = |body: Value| {
-        world.http.post(world.url("/v1/screens/window-1/interactions")).header("cookie", &cookie).json(&body).send()
-    };
+    let send = |body: Value| world.http.post(world.url("/v1/screens/window-1/interactions")).header("cookie", &cookie).json(&body).send();
     assert_eq!(send(json!({ "kind": "approach", "zone": "main" })).await.unwrap().status(), 204);
     for name in ["person", "visit", "device"] {
         assert_eq!(send(json!({ "kind": "approach", "zone": "main", name: "x" })).await.unwrap().status(), 422, "{name}");
@@ -114,7 +112,8 @@ async fn a_devices_bad_message_is_answered_on_its_error_topic_and_the_next_one_w
     let world = World::start().await;
     let mut display = world.device(DeviceKind::Nfc, "shelf").await;
     let topic = Topic::NfcTapped { store: store(), display: DisplayId::parse("shelf").unwrap() };
-    for (body, field) in [("{", ""), (r#"{"tap":7}"#, "/tap"), (r#"{"tap":"00000000-0001-7101-8101-010101010101","visit":"x"}"#, "/visit")] {
+    for (body, field) in [("{", ""), (r#"{"tap":7}"#, "/tap"), (r#"{"tap":"00000000-0001-7101-8101-010101010101","visit":"x"}"#, "/visit")]
+    {
         display.publish(&topic, body).await;
         let problem: Problem = display.receive("NfcRefused").await;
         assert_eq!((problem.code.as_str(), problem.field.as_deref()), ("malformed", Some(field)), "{problem:?}");

@@ -56,9 +56,7 @@ async fn a_visit_is_logged_from_door_to_check_out_in_order_and_with_its_trace() 
         .iter()
         .map(|event| Body::parse(event.ty.as_str(), event.subject.as_deref().unwrap(), event.data.as_ref().unwrap()).unwrap())
         .collect();
-    let [Body::VisitOpened(opened), Body::VisitSeen(seen), Body::VisitClosed(closed)] = bodies.as_slice() else {
-        panic!("{bodies:?}")
-    };
+    let [Body::VisitOpened(opened), Body::VisitSeen(seen), Body::VisitClosed(closed)] = bodies.as_slice() else { panic!("{bodies:?}") };
     assert_eq!((opened.token, opened.pass, opened.visit), (token, PassId::new(1, [1; 10]), checked_in.visit));
     assert_eq!(seen.signal, VisitSignal::ZoneEntered { zone: "pets".parse().unwrap() });
     assert_eq!(closed.reason, CloseReason::CheckedOut);
@@ -137,12 +135,8 @@ async fn every_accepted_check_in_survives_a_kill_in_the_middle_of_a_burst() {
         accepted.extend(attempt.await.unwrap());
     }
     assert!(accepted.len() >= 10);
-    let logged: Vec<VisitToken> = world
-        .logged(Stream::Sess)
-        .await
-        .iter()
-        .map(|event| event.data::<aisle_schemas::visit::VisitOpened>().unwrap().token)
-        .collect();
+    let logged: Vec<VisitToken> =
+        world.logged(Stream::Sess).await.iter().map(|event| event.data::<aisle_schemas::visit::VisitOpened>().unwrap().token).collect();
     assert!(accepted.iter().all(|token| logged.contains(token)), "each accepted visit is in the log");
     world.run().await;
     assert_eq!(usize::try_from(world.overview().await.visits_open).unwrap(), logged.len(), "each logged visit is open, no more");
@@ -150,6 +144,32 @@ async fn every_accepted_check_in_survives_a_kill_in_the_middle_of_a_burst() {
         let out = world.http.post(world.url(&format!("/v1/visits/{token}/checkout"))).send().await.unwrap();
         assert_eq!(out.status(), 204);
     }
+}
+
+#[tokio::test]
+async fn used_codes_and_passes_stay_used_after_a_kill() {
+    let mut world = World::start().await;
+    let code = world.code_at("s042", world_now(&world), 1);
+    let checked_in: NodeCheckedIn = world.check_in(&code, &world.pass(1)).await.json().await.unwrap();
+    let out = world.http.post(world.url(&format!("/v1/visits/{}/checkout", checked_in.token))).send().await.unwrap();
+    assert_eq!(out.status(), 204);
+    world.kill().await;
+    world.run().await;
+    assert_eq!(world.check_in(&code, &world.pass(2)).await.status(), 409);
+    let fresh = world.code_at("s042", world_now(&world), 2);
+    assert_eq!(world.check_in(&fresh, &world.pass(1)).await.status(), 401, "one pass opens one visit");
+    let out = world.http.post(world.url(&format!("/v1/visits/{}/checkout", checked_in.token))).send().await.unwrap();
+    assert_eq!(out.status(), 204, "a closed visit is still named");
+}
+
+#[tokio::test]
+async fn the_pass_of_an_open_visit_joins_it() {
+    let world = World::start().await;
+    let token = world.checked_in(1).await;
+    let again = world.check_in(&world.code_at("s042", world_now(&world), 77), &world.pass(1)).await;
+    let joined: NodeCheckedIn = again.json().await.unwrap();
+    assert_eq!((joined.token, joined.joined), (token, true));
+    assert_eq!(world.overview().await.visits_open, 1);
 }
 
 #[tokio::test]

@@ -30,9 +30,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use ed25519_dalek::SigningKey;
 use futures_util::StreamExt;
 use secrecy::SecretString;
+use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
-use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
@@ -333,14 +333,13 @@ impl World {
     pub async fn logged(&self, stream: Stream) -> Vec<Event> {
         let options = SqliteConnectOptions::new().filename(self.folder.path().join("journal.sqlite")).read_only(true);
         let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-        let rows: Vec<(i64, Vec<u8>, Vec<u8>, i64, Option<String>)> =
-            sqlx::query_as(include_str!("../../src/journal/sql/read_records.sql"))
-                .bind(stream.as_str())
-                .bind(0)
-                .bind(10_000)
-                .fetch_all(&mut connection)
-                .await
-                .unwrap();
+        let rows: Vec<Row> = sqlx::query_as(include_str!("../../src/journal/sql/read_records.sql"))
+            .bind(stream.as_str())
+            .bind(0)
+            .bind(10_000)
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
         connection.close().await.unwrap();
         rows.iter().map(|(_, _, event, _, _)| Event::parse(event).unwrap()).collect()
     }
@@ -391,6 +390,9 @@ impl World {
         }
     }
 }
+
+/// Seq, id, event, checksum and earlier place of a record.
+type Row = (i64, Vec<u8>, Vec<u8>, i64, Option<String>);
 
 /// A stream of server-sent events.
 pub struct Sse {

@@ -32,9 +32,7 @@ impl Face {
     pub fn tapped(self, tap: TapId, offer: Option<OfferId>, stay: Duration, now: Monotonic) -> (Self, Redraw) {
         match self {
             Self::Answer { tap: shown, .. } if shown == tap => (self, Redraw::No),
-            Self::Generic | Self::Answer { .. } => {
-                (Self::Answer { tap, offer, until: now.plus(stay.min(ANSWER_MAX)) }, Redraw::Yes)
-            }
+            Self::Generic | Self::Answer { .. } => (Self::Answer { tap, offer, until: now.plus(stay.min(ANSWER_MAX)) }, Redraw::Yes),
         }
     }
 

@@ -68,9 +68,7 @@ impl Counter {
                 let recent = waited >= TimeDelta::zero() && waited <= TimeDelta::seconds(OVERTAKEN_S);
                 let unseen = back <= WINDOW && seen & (1 << back) == 0;
                 match policy {
-                    Policy::Window if recent && unseen => {
-                        (Self::Reading { max, newest_at, seen: seen | (1 << back) }, Reading::Accepted)
-                    }
+                    Policy::Window if recent && unseen => (Self::Reading { max, newest_at, seen: seen | (1 << back) }, Reading::Accepted),
                     Policy::Window | Policy::Strict => (self, Reading::Replayed),
                 }
             }
@@ -123,9 +121,10 @@ mod tests {
     #[test]
     fn what_was_seen_stays_seen_when_the_window_moves() {
         use Reading::{Accepted, Replayed};
-        assert_eq!(read_all(Policy::Window, &[(10, 0), (12, 0), (10, 1), (11, 1), (43, 2), (12, 3), (13, 3)]), [
-            Accepted, Accepted, Replayed, Accepted, Accepted, Replayed, Accepted
-        ]);
+        assert_eq!(
+            read_all(Policy::Window, &[(10, 0), (12, 0), (10, 1), (11, 1), (43, 2), (12, 3), (13, 3)]),
+            [Accepted, Accepted, Replayed, Accepted, Accepted, Replayed, Accepted]
+        );
     }
 
     #[test]

@@ -307,9 +307,7 @@ impl Candidate<'_> {
     }
 
     fn is_capped(&self, inputs: &Inputs<'_>) -> bool {
-        self.event
-            .and_then(|event| event.plays_per_hour_max)
-            .is_some_and(|most| inputs.plays.within_an_hour(&self.id, inputs.now) >= most)
+        self.event.and_then(|event| event.plays_per_hour_max).is_some_and(|most| inputs.plays.within_an_hour(&self.id, inputs.now) >= most)
     }
 
     fn denied(&self, reason: LeftOut) -> Denied {

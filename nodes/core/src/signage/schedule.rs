@@ -141,20 +141,7 @@ fn check_layout(layout: &Layout) -> Result<LayoutZoneId, ProgrammeError> {
 }
 
 fn read_event(event: &ScheduleEvent, layout: &Layout, at: &str) -> Result<Event, ProgrammeError> {
-    let ScheduleEvent {
-        id,
-        zone,
-        priority,
-        order,
-        content,
-        offer,
-        duration_s,
-        from,
-        to,
-        day_part,
-        criteria,
-        max_plays_per_hour,
-    } = event;
+    let ScheduleEvent { id, zone, priority, order, content, offer, duration_s, from, to, day_part, criteria, max_plays_per_hour } = event;
     if !layout.zones.iter().any(|known| known.id == *zone) {
         return Err(wrong(format!("{at}.zone"), "is not a zone of the layout"));
     }
@@ -192,9 +179,7 @@ fn read_day_part(wire: &aisle_schemas::screen::DayPart, at: &str) -> Result<DayP
         return Err(wrong(format!("{at}.exceptions"), format!("are more than {EXCEPTIONS_MAX}")));
     }
     let hours = |start: &str, end: &str| {
-        let time = |text: &str| {
-            NaiveTime::parse_from_str(text, "%H:%M").map_err(|_| wrong(at, format!("{text:?} must be a time HH:MM")))
-        };
+        let time = |text: &str| NaiveTime::parse_from_str(text, "%H:%M").map_err(|_| wrong(at, format!("{text:?} must be a time HH:MM")));
         Ok::<_, ProgrammeError>(Hours { start: time(start)?, end: time(end)? })
     };
     let mut days = Vec::new();
@@ -223,17 +208,14 @@ pub fn classify(content: &Content, offer: Option<&Offer>) -> display::Content {
         ContentClass::P0 => display::Content::Generic,
         ContentClass::P1 => display::Content::Context,
         ContentClass::P2 => match (content.segment.as_deref().map(SegmentId::parse), offer) {
-            (Some(Ok(segment)), Some(offer)) => display::Content::Audience {
-                segment,
-                creative: offer.offer,
-                topic: SensitiveTopic::of_category(&offer.product.category),
-            },
+            (Some(Ok(segment)), Some(offer)) => {
+                display::Content::Audience { segment, creative: offer.offer, topic: SensitiveTopic::of_category(&offer.product.category) }
+            }
             (None | Some(Ok(_) | Err(_)), None | Some(_)) => unnamed,
         },
-        ContentClass::P3 => offer.map_or(unnamed, |offer| display::Content::Personal {
-            product: offer.product.sku.clone(),
-            field: Field::Wishes,
-        }),
+        ContentClass::P3 => {
+            offer.map_or(unnamed, |offer| display::Content::Personal { product: offer.product.sku.clone(), field: Field::Wishes })
+        }
         ContentClass::P4 => unnamed,
     }
 }

@@ -24,10 +24,28 @@ pub const PASSES_MAX: usize = 200_000;
 pub enum Change {
     Opened(Opened),
     /// The pass of an open visit was presented again: nothing but another device of its customer.
-    Attached { visit: VisitId, pass: PassId, code: UsedCode, at: DateTime<Utc> },
-    Seen { visit: VisitId, zone: Option<ZoneId>, at: DateTime<Utc>, now: Monotonic },
-    WentIdle { visit: VisitId, now: Monotonic },
-    Closed { visit: VisitId, reason: CloseReason, ended_at: DateTime<Utc>, now: Monotonic },
+    Attached {
+        visit: VisitId,
+        pass: PassId,
+        code: UsedCode,
+        at: DateTime<Utc>,
+    },
+    Seen {
+        visit: VisitId,
+        zone: Option<ZoneId>,
+        at: DateTime<Utc>,
+        now: Monotonic,
+    },
+    WentIdle {
+        visit: VisitId,
+        now: Monotonic,
+    },
+    Closed {
+        visit: VisitId,
+        reason: CloseReason,
+        ended_at: DateTime<Utc>,
+        now: Monotonic,
+    },
 }
 
 /// A visit that begins.
@@ -202,12 +220,9 @@ impl Visits {
             .values()
             .filter_map(|visit| match visit.overdue(closing, now, at)? {
                 Overdue::GoesIdle => Some(Change::WentIdle { visit: visit.visit, now }),
-                Overdue::TimesOut => Some(Change::Closed {
-                    visit: visit.visit,
-                    reason: CloseReason::Timeout,
-                    ended_at: visit.last_seen_at,
-                    now,
-                }),
+                Overdue::TimesOut => {
+                    Some(Change::Closed { visit: visit.visit, reason: CloseReason::Timeout, ended_at: visit.last_seen_at, now })
+                }
             })
             .take(changes_max)
             .collect()
@@ -218,11 +233,7 @@ impl Visits {
         match change {
             Change::Opened(opened) => {
                 self.codes.apply(opened.code.nonce, opened.code.issued_at);
-                self.passes.insert(opened.pass, UsedPass {
-                    pass: opened.pass,
-                    visit: opened.visit,
-                    expires_at: opened.pass_expires_at,
-                });
+                self.passes.insert(opened.pass, UsedPass { pass: opened.pass, visit: opened.visit, expires_at: opened.pass_expires_at });
                 self.by_token.insert(opened.token, opened.visit);
                 self.open.insert(opened.visit, opened.into_visit());
             }

@@ -52,7 +52,9 @@ pub enum State {
     CheckedIn,
     Active,
     /// Nothing was seen for [`IDLE_AFTER`].
-    Idle { since: Monotonic },
+    Idle {
+        since: Monotonic,
+    },
 }
 
 /// One open visit.

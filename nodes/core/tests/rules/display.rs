@@ -13,8 +13,7 @@ use proptest::prelude::*;
 use super::at;
 
 const NOW: i64 = 1_000;
-const SURFACES: [Surface; 5] =
-    [Surface::Public(Sense::Seen), Surface::Public(Sense::Heard), Surface::Shared, Surface::Staff, Surface::Own];
+const SURFACES: [Surface; 5] = [Surface::Public(Sense::Seen), Surface::Public(Sense::Heard), Surface::Shared, Surface::Staff, Surface::Own];
 
 fn sku(text: &str) -> Sku {
     Sku::parse(text).unwrap()
@@ -89,13 +88,7 @@ fn the_table_holds_without_and_with_each_binding() {
         (handshake(&[Field::Wishes, Field::Sizes], NOW), no(NoBinding), no(NoBinding), no(NoBinding)),
     ] {
         for (carriers, p2) in [(5, yes), (4, no(KLive))] {
-            let expected = vec![
-                public(p2),
-                heard,
-                [yes, yes, p2, shared_p3, no(Class)],
-                [yes, yes, yes, staff_p3, staff_p4],
-                own,
-            ];
+            let expected = vec![public(p2), heard, [yes, yes, p2, shared_p3, no(Class)], [yes, yes, yes, staff_p3, staff_p4], own];
             assert_eq!(verdicts(&zone(carriers, binding.clone())), expected, "{binding:?} with {carriers}");
         }
     }

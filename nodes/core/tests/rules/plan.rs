@@ -176,10 +176,8 @@ fn an_event_that_may_not_be_shown_does_not_displace_those_that_may() {
 #[test]
 fn nothing_of_an_offer_plays_outside_its_time() {
     let bound = ScheduleEvent { offer: Some(offer_id(1)), from: Some(at(NOW - 1_000)), to: Some(at(NOW + 1_000)), ..event("bound") };
-    let subscribed = ScreenProgramme {
-        subscription: Some(OfferSubscription { categories: vec![], duration_s: 6, offers_max: 5 }),
-        ..programme(vec![])
-    };
+    let subscribed =
+        ScreenProgramme { subscription: Some(OfferSubscription { categories: vec![], duration_s: 6, offers_max: 5 }), ..programme(vec![]) };
     let scheduled = programme(vec![bound]);
     let world = World::with(vec![offer(1)]);
     for (programme, name) in [(&scheduled, "bound".to_owned()), (&subscribed, event_of(offer_id(1)).to_string())] {

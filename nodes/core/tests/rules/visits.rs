@@ -141,8 +141,7 @@ fn a_time_out_ends_the_visit_at_its_last_signal() {
     idle.into_iter().for_each(|change| visits.apply(change));
     let end = idle_at + 90 * 60;
     let ended = visits.overdue(None, at(end), mono(end), 10);
-    let expected =
-        Change::Closed { visit: drawn(1).visit, reason: CloseReason::Timeout, ended_at: at(NOW + 30), now: mono(end) };
+    let expected = Change::Closed { visit: drawn(1).visit, reason: CloseReason::Timeout, ended_at: at(NOW + 30), now: mono(end) };
     assert_eq!(ended, [expected]);
 }
 

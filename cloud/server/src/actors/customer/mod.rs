@@ -12,12 +12,16 @@ pub mod view;
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
+use actix::{Actor, ActorFutureExt, AtomicResponse, Context, Handler, Message, Recipient, WrapFuture};
+use actix_web::http::StatusCode;
 use aisle_cloud_core::ranking::Popularity;
-use aisle_mesh::clock::Clock;
+use aisle_mesh::{
+    clock::Clock,
+    supervision::{Unsent, offer},
+    telemetry::{continue_from, current_traceparent},
+};
 use aisle_schemas::ids::CustomerId;
 use aisle_store::{Db, StoreError, customer, customer_commit};
-use actix::{Actor, ActorFutureExt, AtomicResponse, Context, Handler, Message, Recipient, WrapFuture, dev::SendError};
-use actix_web::http::StatusCode;
 use chrono::{DateTime, Utc};
 use moka::sync::Cache;
 use tokio::sync::{oneshot, watch};
@@ -268,15 +272,20 @@ impl Customers {
     pub async fn ask<C: Command>(&self, customer: CustomerId, command: C, traceparent: Option<String>) -> Result<C::Answer, Refusal> {
         let (answer, answered) = oneshot::channel();
         let span = tracing::info_span!("actor.customer.decide", command = C::NAME);
+        if let Some(line) = &traceparent
+            && current_traceparent().is_none()
+            && let Err(error) = continue_from(&span, line)
+        {
+            tracing::debug!(%error, "a command begins a trace of its own");
+        }
         let job = Asked { customer, command, traceparent, answer, span };
         let shard = &self.shards[shard_of(customer, self.shards.len())];
-        match shard.try_send(Work(Box::new(job))) {
+        match offer(shard, "customer", Work(Box::new(job))) {
             Ok(()) => {}
-            Err(SendError::Full(_)) => {
-                metrics::counter!("aisle_mailbox_full_total", "role" => "cloud", "actor" => "customer").increment(1);
+            Err(Unsent::Full(_)) => {
                 return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy").retry_after(Duration::from_secs(1)));
             }
-            Err(SendError::Closed(_)) => return Err(stopped()),
+            Err(Unsent::Closed(_)) => return Err(stopped()),
         }
         answered.await.unwrap_or_else(|_| Err(stopped()))
     }

@@ -189,8 +189,11 @@ impl Customer {
             (None, Some(last)) => last.closed_at.map_or(VisitPhase::None, |at| VisitPhase::Ended { at }),
             (None, None) => VisitPhase::None,
         };
-        let signals =
-            ContextSignals { visit, near_store_at: reported(http::ContextClass::NearStore), transit_at: reported(http::ContextClass::Transit) };
+        let signals = ContextSignals {
+            visit,
+            near_store_at: reported(http::ContextClass::NearStore),
+            transit_at: reported(http::ContextClass::Transit),
+        };
         context_class(signals, now)
     }
 
@@ -200,10 +203,12 @@ impl Customer {
         for record in &self.consents {
             records.push(record.clone());
             if record.key.channel.is_none() {
-                records.extend(Channel::ALL.into_iter().map(|channel| ConsentRecord {
-                    key: ConsentKey { channel: Some(channel), ..record.key.clone() },
-                    ..record.clone()
-                }));
+                records.extend(
+                    Channel::ALL.into_iter().map(|channel| ConsentRecord {
+                        key: ConsentKey { channel: Some(channel), ..record.key.clone() },
+                        ..record.clone()
+                    }),
+                );
             }
         }
         records
@@ -260,9 +265,10 @@ impl Customer {
             open_service_case: self.profile.open_complaint,
             last_one_star_at: None,
             context: self.context(now),
-            open_visit: self.visit.as_ref().and_then(|visit| {
-                Some(OpenVisit { visit: visit.visit, store: visit.store.clone(), store_zone: zone_of(visit)? })
-            }),
+            open_visit: self
+                .visit
+                .as_ref()
+                .and_then(|visit| Some(OpenVisit { visit: visit.visit, store: visit.store.clone(), store_zone: zone_of(visit)? })),
             zone: None,
             home_store_zone: self.last_visit.as_ref().and_then(zone_of),
             evidence,

@@ -90,7 +90,8 @@ pub fn consents(customer: &Customer, catalogue: &Catalogue, as_of: DateTime<Utc>
 }
 
 /// Replies of a dialogue, in the order in which they are offered.
-const CHOICES: [DialogueChoice; 4] = [DialogueChoice::Keep, DialogueChoice::WhereIsIt, DialogueChoice::MoreLikeThis, DialogueChoice::NotInteresting];
+const CHOICES: [DialogueChoice; 4] =
+    [DialogueChoice::Keep, DialogueChoice::WhereIsIt, DialogueChoice::MoreLikeThis, DialogueChoice::NotInteresting];
 
 /// A dialogue about an offer, or about the store where the display showed none.
 pub fn dialogue(customer: &Customer, catalogue: &Catalogue, row: &DialogueRow) -> Dialogue {

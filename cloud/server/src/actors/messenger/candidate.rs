@@ -131,14 +131,7 @@ pub fn queued(customer: &Customer, row: &CandidateRow, taste: &Taste, world: &Wo
             deadline: Some(row.valid_until),
             propensity: Unit::ONE,
         },
-        content: ContentTruth {
-            version: live.map_or(0, |live| live.offer.rev),
-            stock: None,
-            price: None,
-            offer_from,
-            offer_to,
-            needs,
-        },
+        content: ContentTruth { version: live.map_or(0, |live| live.offer.rev), stock: None, price: None, offer_from, offer_to, needs },
     }
 }
 

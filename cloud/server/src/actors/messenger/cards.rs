@@ -11,6 +11,7 @@ use aisle_cloud_core::{
 };
 use aisle_schemas::{
     content::SurfaceKind,
+    http::cloud::Outcome,
     ids::{CardId, DecisionId},
 };
 use aisle_store::{
@@ -127,11 +128,19 @@ pub fn deal<'a>(
     }
 }
 
-/// Whether an offer has not been decided in this visit and may stand on a phone.
+/// Whether an offer may stand on a phone, has not been decided in this visit and was not sent away during it.
 fn is_new(customer: &Customer, visit: &VisitRow, live: &LiveOffer) -> bool {
     let id = candidate::id_of(customer, visit.visit, live, MessageChannel::OwnFeed);
     let for_phones = live.offer.target.surfaces.is_empty() || live.offer.target.surfaces.contains(&SurfaceKind::Phone);
+    let unwanted = customer.outcomes.iter().any(|row| {
+        let refused = match row.outcome {
+            Outcome::Dismissed | Outcome::NotInteresting => true,
+            Outcome::Opened | Outcome::Ignored | Outcome::Converted => false,
+        };
+        refused && row.offer == Some(live.offer.offer) && row.at >= visit.opened_at
+    });
     for_phones
+        && !unwanted
         && live.offer.content_for(SurfaceKind::Phone).is_some()
         && !customer.judged.contains(&id)
         && customer.card_of(live.offer.offer).is_none_or(|card| card.offer_rev < live.offer.rev)
@@ -151,7 +160,15 @@ fn why(item: &SlateItem) -> Vec<String> {
 }
 
 /// Puts one card into the feed, instead of one of an earlier revision.
-fn put(customer: &Customer, visit: &VisitRow, live: &LiveOffer, prepared: &Prepared, item: &SlateItem, world: &World, changes: &mut Changes) {
+fn put(
+    customer: &Customer,
+    visit: &VisitRow,
+    live: &LiveOffer,
+    prepared: &Prepared,
+    item: &SlateItem,
+    world: &World,
+    changes: &mut Changes,
+) {
     let offer = &live.offer;
     if let Some(earlier) = customer.card_of(offer.offer) {
         changes.cards_removed.push(earlier.card);

@@ -42,11 +42,8 @@ pub fn renew(customer: &Customer, visit: &VisitRow, world: &World, changes: &mut
         score: card.score as f32,
         why: card.why.first().cloned().unwrap_or_default(),
     };
-    let left = attention::left(
-        &customer.person(&world.settings, Interest::default(), world.now),
-        &world.settings.policy.attention,
-        world.now,
-    );
+    let left =
+        attention::left(&customer.person(&world.settings, Interest::default(), world.now), &world.settings.policy.attention, world.now);
     let lease = ContextLease {
         visit: visit.visit,
         language: customer.profile.language,

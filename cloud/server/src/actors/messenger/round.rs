@@ -31,7 +31,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     candidate::{self, Prepared},
-    cards::FEED_MAX,
+    cards::{self, FEED_MAX},
     context_lease, facts,
     log::{self, About},
 };
@@ -49,7 +49,13 @@ use crate::{
 };
 
 /// Queues an offer's push, where it is to be pushed and the customer's rule, zone and history in this visit let it stand.
-pub fn raise<'a>(customer: &Customer, visit: &VisitRow, offers: impl Iterator<Item = &'a Arc<LiveOffer>>, world: &World, changes: &mut Changes) {
+pub fn raise<'a>(
+    customer: &Customer,
+    visit: &VisitRow,
+    offers: impl Iterator<Item = &'a Arc<LiveOffer>>,
+    world: &World,
+    changes: &mut Changes,
+) {
     let facts = facts::facts(customer, Some(visit), world);
     for live in offers.filter(|live| live.push) {
         let offer = &live.offer;
@@ -57,7 +63,8 @@ pub fn raise<'a>(customer: &Customer, visit: &VisitRow, offers: impl Iterator<It
         let id = candidate::id_of(customer, visit.visit, live, MessageChannel::PhonePush);
         let known = customer.judged.contains(&id) || customer.candidates.iter().any(|row| row.candidate == id);
         let name = wire::channel_name(MessageChannel::PhonePush);
-        let pushed = customer.sends.iter().any(|send| send.visit == Some(visit.visit) && send.offer == Some(offer.offer) && send.channel == name);
+        let pushed =
+            customer.sends.iter().any(|send| send.visit == Some(visit.visit) && send.offer == Some(offer.offer) && send.channel == name);
         let Some(content) = offer.content_for(SurfaceKind::Phone) else { continue };
         if !here || known || pushed {
             continue;
@@ -105,7 +112,8 @@ impl Command for OfferMessage {
     const NAME: &'static str = "offer_message";
     fn decide(&self, customer: &Customer, world: &World) -> Result<Decided<()>, Refusal> {
         let request = &self.0;
-        let known = customer.judged.contains(&request.candidate) || customer.candidates.iter().any(|row| row.candidate == request.candidate);
+        let known =
+            customer.judged.contains(&request.candidate) || customer.candidates.iter().any(|row| row.candidate == request.candidate);
         if known {
             return Ok(Decided::answer(()));
         }
@@ -224,6 +232,9 @@ impl Command for Wake {
         if let Some(visit) = &customer.visit
             && customer.context_sent_at.is_none_or(|sent| sent + RENEW_AFTER <= world.now)
         {
+            // Offers may have begun since; those that were decided are not decided again.
+            cards::deal(customer, visit, world.catalogue.at_store(&visit.store, world.now), world, &mut changes);
+            raise(customer, visit, world.catalogue.at_store(&visit.store, world.now), world, &mut changes);
             context_lease::renew(customer, visit, world, &mut changes)?;
         }
         Ok(Decided { changes, answer: () })
@@ -269,8 +280,13 @@ fn hand_over(customer: &Customer, rows: Vec<&CandidateRow>, world: &World, chang
         match holds {
             Ok(()) => {
                 changes.sends.push(round.send_row(row, prepared, true));
-                let push =
-                    PushMessage { candidate: row.candidate, offer: row.offer, title: row.title.clone(), body: row.body.clone(), at: world.now };
+                let push = PushMessage {
+                    candidate: row.candidate,
+                    offer: row.offer,
+                    title: row.title.clone(),
+                    body: row.body.clone(),
+                    at: world.now,
+                };
                 changes.tell("push", &push);
                 log::send(customer, world, changes, &about);
             }

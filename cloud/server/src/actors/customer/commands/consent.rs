@@ -4,6 +4,7 @@
 //! queued messages end with their reason, and the store of an open visit gets a context without them. A grant during a visit brings the
 //! offers that it allows. Emits `consent`, `card`, `card_removed`.
 
+use actix_web::http::StatusCode;
 use aisle_cloud_core::consent::{
     self, Channel, ConsentChangeRefused, ConsentChanged, ConsentKey, ConsentState, Epoch, Method, ProofSubject, Purpose, export_proof,
 };
@@ -11,7 +12,6 @@ use aisle_schemas::{
     http::cloud::{ConsentChange, ConsentProof, ConsentView, Consents},
     ids::ConsentId,
 };
-use actix_web::http::StatusCode;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use ed25519_dalek::SigningKey;
@@ -50,14 +50,17 @@ impl Command for ChangeConsent {
     fn decide(&self, customer: &Customer, world: &World) -> Result<Decided<ConsentView>, Refusal> {
         let ConsentChange { purpose, channel, granted, legal_text, version, language, shown_sha256 } = &self.0;
         let purpose = Purpose::parse(purpose).ok_or_else(|| Refusal::invalid("/purpose", "is no purpose"))?;
-        let channel = channel.as_deref().map(|name| Channel::parse(name).ok_or_else(|| Refusal::invalid("/channel", "is no channel"))).transpose()?;
-        let text = wire::text_version(legal_text, *version, *language).map_err(|error| Refusal::invalid("/legal_text", error.to_string()))?;
+        let channel =
+            channel.as_deref().map(|name| Channel::parse(name).ok_or_else(|| Refusal::invalid("/channel", "is no channel"))).transpose()?;
+        let text =
+            wire::text_version(legal_text, *version, *language).map_err(|error| Refusal::invalid("/legal_text", error.to_string()))?;
         let is_of_purpose = |wording: &aisle_schemas::http::cloud::LegalText| wording.purpose == purpose.as_str();
         if *granted && world.catalogue.wording(&text).is_some_and(|wording| !is_of_purpose(wording)) {
             return Err(Refusal::invalid("/legal_text", "is a text about another purpose"));
         }
         let mut shown = [0; 32];
-        hex::decode_to_slice(shown_sha256, &mut shown).map_err(|_| Refusal::invalid("/shown_sha256", "must be 64 lower-case hex digits"))?;
+        hex::decode_to_slice(shown_sha256, &mut shown)
+            .map_err(|_| Refusal::invalid("/shown_sha256", "must be 64 lower-case hex digits"))?;
         let change = consent::ConsentChange {
             id: fresh::id(world.now, ConsentId::new),
             customer: customer.id(),

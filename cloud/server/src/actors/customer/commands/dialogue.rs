@@ -3,6 +3,7 @@
 //! Owns its sentences and what each reply does. The tap's code is used in the same transaction that starts the dialogue, so a second phone
 //! is refused. Emits an order to the display, which then says that somebody keeps the offer, and `bookmark` where one is kept.
 
+use actix_web::http::StatusCode;
 use aisle_cloud_core::{
     consent::{Channel, Purpose},
     ranking::{TasteEvent, TasteKey},
@@ -21,7 +22,6 @@ use aisle_store::{
     customer::{DialogueRow, OutcomeRow},
     customer_commit::TapUse,
 };
-use actix_web::http::StatusCode;
 use chrono::TimeDelta;
 
 use super::bookmark;
@@ -176,7 +176,10 @@ fn own<'a>(customer: &'a Customer, row: &'a DialogueRow) -> Result<&'a DialogueR
 /// Replies that were given. They are fixed sentences, so the lines tell.
 pub fn chosen(row: &DialogueRow) -> Vec<DialogueChoice> {
     let given = |choice: &DialogueChoice| row.lines.iter().any(|line| line.from == FROM_CUSTOMER && line.text == sentence(*choice));
-    [DialogueChoice::Keep, DialogueChoice::WhereIsIt, DialogueChoice::MoreLikeThis, DialogueChoice::NotInteresting].into_iter().filter(given).collect()
+    [DialogueChoice::Keep, DialogueChoice::WhereIsIt, DialogueChoice::MoreLikeThis, DialogueChoice::NotInteresting]
+        .into_iter()
+        .filter(given)
+        .collect()
 }
 
 fn sentence(choice: DialogueChoice) -> LocalText {
@@ -219,7 +222,8 @@ fn alternative(live: &LiveOffer, row: &DialogueRow, world: &World) -> LocalText 
     let same = |other: &&std::sync::Arc<LiveOffer>| {
         let product = &other.offer.product;
         // Dog food is no answer to a question about cat food.
-        let is_sibling = product.sibling_group.is_some() && product.sibling_group == asked.sibling_group && product.category != asked.category;
+        let is_sibling =
+            product.sibling_group.is_some() && product.sibling_group == asked.sibling_group && product.category != asked.category;
         product.sku != asked.sku && !is_sibling && department(&product.category) == department(&asked.category)
     };
     let other = world.catalogue.at_store(&row.store, here).find(same);
