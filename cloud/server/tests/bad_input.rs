@@ -1,5 +1,7 @@
 //! What bad input gets: for each route a typed refusal that names the fault, is counted, and changes nothing.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at its first surprise")]
+
 mod common;
 
 use aisle_schemas::http::{Auth, cloud::ROUTES};

@@ -1,5 +1,7 @@
 //! Contract of the owner's store: what a batch, a HELLO and presence do to the cloud's database, on SQLite and PostgreSQL.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at its first surprise")]
+
 #[path = "ingest/world.rs"]
 mod world;
 

@@ -1,5 +1,7 @@
 //! What a customer is told during a visit: cards with their reasons, pushes with restraint, nothing without consent.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at its first surprise")]
+
 mod common;
 
 use aisle_schemas::{

@@ -1,5 +1,7 @@
 //! Contract of shared state: memory and Redis answer the same. Redis is a real server on a port of its own, stopped by its process.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at its first surprise")]
+
 use std::{
     process::{Child, Command, Stdio},
     time::Duration,

@@ -49,7 +49,9 @@ pub struct TestCloud {
     pub sink: MailSink,
     pub database_url: String,
     pub config: CloudConfig,
-    pub app: CloudApp,
+    pub public_key: String,
+    /// `None` once a test has stopped it.
+    pub app: Option<CloudApp>,
     folder: TempDir,
 }
 
@@ -125,8 +127,9 @@ impl TestCloud {
             sink: app.mail_sink(),
             database_url: config.database_url.clone(),
             clock,
+            public_key: app.public_key().to_owned(),
             config,
-            app,
+            app: Some(app),
             folder,
         }
     }
