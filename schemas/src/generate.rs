@@ -79,7 +79,7 @@ wire_types! {
     Restraint, Passes, PassView, PassRequest, CloudCheckIn, CheckInAccepted, CheckInRefusal, VisitView, Visits, TapClaim, Dialogue, DialogueLine,
     DialogueChoice, DialogueReply, LegalText, LegalTexts, ConsentChange, ConsentView, Consents, ConsentProof, CampaignDraft, Campaign, Campaigns,
     OfferDraft, OfferState, OfferView, Offers, OfferPreview, VerdictCount, DecisionView, Decisions, StoreLive, StoreSummary, Stores, NodeLink,
-    NodeState, Fleet, QuarantineView, LinkEvent, SalesReport, SalesLine, CandidateRequest, MessageKind, ContextReport, Catalogue;
+    NodeState, ScreenCommandRequest, Fleet, QuarantineView, LinkEvent, SalesReport, SalesLine, CandidateRequest, MessageKind, ContextReport, Catalogue;
     schema only: Hello, Welcome, BatchHeader, Ack, Presence, State
 }
 

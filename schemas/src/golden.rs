@@ -419,6 +419,7 @@ pub fn examples() -> Vec<(&'static str, Value)> {
         "Restraint": Restraint { context: ContextClass::InStore, left_now: 2.0, left_week: 4.0, fatigue: 0.5, paused_until: None, channels_disabled: vec![] },
         "SalesReport": SalesReport { source_ref: "till-3-000123".into(), email: "person@shop.example".into(), at: at(), lines: vec![SalesLine { product: product(), quantity: 2 }] },
         "ScreenCommand": ScreenCommand { id: EventId::new(MS, uuid(15)), issued_at: at(), ttl_s: 120, command: ScreenCommandKind::Identify { for_s: 10 } },
+        "ScreenCommandRequest": ScreenCommandRequest { ttl_s: 120, command: ScreenCommandKind::Identify { for_s: 10 } },
         "ScreenInteraction": ScreenInteraction { kind: InteractionKind::Touch, zone: Some(slug!(LayoutZoneId, "main")) },
         "ScreenPlan": ScreenPlan {
             screen: slug!(ScreenId, "window-1"), rev: 12, layout: layout(), zones: vec![PlanZone { zone: slug!(LayoutZoneId, "main"), items: vec![plan_item()] }],

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::{
     nfc::{NfcProgramme, NfcReport, TapKept, TapRecorded},
     offer::Offer,
-    screen::{Play, ScreenProgramme, ScreenReport},
+    screen::{Play, ScreenCommand, ScreenProgramme, ScreenReport},
     store::{StoreProfile, ZoneReport},
     sync::Stream,
     visit::{AdmitVisit, CheckInRefused, CloseVisit, ContextLease, DeviceAttached, OrderDone, VisitClosed, VisitOpened, VisitSeen},
@@ -100,6 +100,8 @@ records! {
     AdmitVisit(AdmitVisit) = "aisle.visit.admit.v1", Order, "visit";
     /// End a visit.
     CloseVisit(CloseVisit) = "aisle.visit.close.v1", Order, "visit";
+    /// A command to one screen.
+    ScreenCommanded(ScreenCommand) = "aisle.screen.command.v1", Order, "screen";
     /// A tap was claimed by a phone.
     TapKept(TapKept) = "aisle.tap.kept.v1", Order, "nfc";
     /// The store itself.

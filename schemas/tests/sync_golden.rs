@@ -1,5 +1,7 @@
 //! The golden payloads of SYNC.md section 2.14: each parses into its type and encodes back to the same JSON.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at its first surprise")]
+
 use aisle_schemas::{
     event::Event,
     ids::EventId,

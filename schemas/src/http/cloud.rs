@@ -11,7 +11,7 @@ use crate::{
     ids::{CampaignId, CandidateId, CardId, ConsentId, CustomerId, DecisionId, DialogueId, EventId, NodeId, OfferId, StoreId, VisitId},
     nfc::NfcReport,
     offer::{OfferTarget, Product, Variant},
-    screen::ScreenReport,
+    screen::{ScreenCommandKind, ScreenReport},
     store::{StoreProfile, ZoneReport},
     text::{Language, LocalText},
     visit::{CheckInMethod, CloseReason},
@@ -601,6 +601,15 @@ pub struct LinkEvent {
     pub at: DateTime<Utc>,
 }
 
+/// Staff sends a command to one screen; it is done once and not after `ttl_s`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(deny_unknown_fields)]
+pub struct ScreenCommandRequest {
+    /// 1 to 3600.
+    pub ttl_s: u32,
+    pub command: ScreenCommandKind,
+}
+
 // --- integrations ----------------------------------------------------------------------------------------------------------------------
 
 /// Sales of a known customer, for relevance.
@@ -744,6 +753,15 @@ pub const ROUTES: &[Route] = &[
     ),
     route(Get, "/v1/stores", Staff, None, 200, Some("Stores"), "Stores"),
     route(Get, "/v1/stores/{store}/live", Staff, None, 200, Some("StoreLive"), "A store now"),
+    route(
+        Post,
+        "/v1/stores/{store}/screens/{screen}/commands",
+        Staff,
+        Some("ScreenCommandRequest"),
+        202,
+        Some("ScreenCommand"),
+        "Send a command to one screen",
+    ),
     route(Get, "/v1/fleet", Staff, None, 200, Some("Fleet"), "Nodes and quarantine"),
     stream(
         "/v1/console/events",

@@ -148,6 +148,7 @@ impl<'a> Effects<'a> {
             Body::AdmitVisit(_)
             | Body::CloseVisit(_)
             | Body::TapKept(_)
+            | Body::ScreenCommanded(_)
             | Body::StoreDesired(_)
             | Body::ScreenDesired(_)
             | Body::NfcDesired(_)

@@ -199,6 +199,7 @@ async fn hand_on(document: Document, ports: &Ports, started_at: DateTime<Utc>) {
             | Body::AdmitVisit(_)
             | Body::CloseVisit(_)
             | Body::TapKept(_)
+            | Body::ScreenCommanded(_)
             | Body::OfferDesired(_),
         ) => tracing::error!("a document is of a kind that is none"),
         None => match key.split('/').next() {
@@ -256,7 +257,8 @@ async fn carry_out(order: Order, ports: &Ports, journal: &Journal) -> Result<(),
         | Body::ScreenDesired(_)
         | Body::NfcDesired(_)
         | Body::OfferDesired(_)
-        | Body::ContextDesired(_) => Ok(drop_order(id, journal).await),
+        | Body::ContextDesired(_)
+        | Body::ScreenCommanded(_) => Ok(drop_order(id, journal).await),
     };
     match done {
         Ok(done) => done,
