@@ -1,17 +1,20 @@
 # make demo: the whole mesh in one process · make test: everything CI runs · make lint · make schemas: generated files
-.PHONY: demo test test-deps lint schemas
+.PHONY: demo test test-deps test-web test-rust lint schemas screens
 SHELL := bash
 
 demo: ## needs Rust and Node alone
 	cargo run --release -- demo
 
-test-deps: ## packages that the tests start: brokers, databases, browser
+test: test-deps lint test-web test-rust
+
+test-deps: ## what the tests start: brokers, databases, browser
 	@bash tests/install.sh
 
-test: test-deps lint
+test-web:
 	cd web && npm ci --ignore-scripts --no-audit --no-fund && npm run check && npm test
+
+test-rust:
 	cargo nextest run --workspace --no-fail-fast
-	cargo test --doc --workspace --quiet
 
 lint:
 	cargo fmt --all --check
@@ -19,3 +22,6 @@ lint:
 
 schemas: ## JSON Schema, AsyncAPI, OpenAPI, TypeScript, golden examples
 	cargo run -q -p aisle-schemas --example write
+
+screens: ## the screenshots of docs/screens
+	UPDATE_SCREENS=1 cargo nextest run -p aisle-tests -E 'binary(browser)'
