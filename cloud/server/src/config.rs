@@ -238,8 +238,8 @@ mod tests {
 
     #[test]
     fn the_default_file_is_a_whole_configuration_and_an_unknown_key_is_refused() {
-        let config: CloudConfig = toml::from_str(DEFAULT).unwrap();
-        config.check().unwrap();
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("cloud.default.toml");
+        aisle_mesh::config::check_reference::<CloudConfig>("cloud", &file).unwrap().check().unwrap();
         let with_typo = format!("colour = 1\n{DEFAULT}");
         assert!(toml::from_str::<CloudConfig>(&with_typo).unwrap_err().to_string().contains("colour"));
     }

@@ -17,6 +17,7 @@ use aisle_schemas::{
     },
     ids::{CampaignId, OfferId},
     offer::Variant,
+    text::LocalText,
 };
 use aisle_store::{
     customer,
@@ -86,21 +87,29 @@ async fn counts(cloud: &Cloud) -> Result<BTreeMap<OfferId, OfferCounts>, Refusal
     offer::counts(&mut connection, today(cloud.now())).await.map_err(Refusal::unavailable)
 }
 
-async fn offer_view(row: &OfferRow, counts: OfferCounts) -> Result<OfferView, Refusal> {
-    let rule = rules::compile(row.draft.rule.clone()).await;
-    // A rule that cannot be compiled is a draft in the making; its sentence comes when it can.
-    let rule_sentence = rule.map(|rule| rule.sentence()).unwrap_or_default();
+/// The rule of a draft in words. What is published is compiled already; a draft's own rule that cannot be compiled is still being written,
+/// and its sentence comes when it can.
+async fn sentence(row: &OfferRow, catalogue: &Catalogue) -> LocalText {
+    let published = catalogue.published(row.offer).and_then(|live| live.rule.as_ref()).filter(|rule| rule.source() == row.draft.rule);
+    let rule = match published {
+        Some(rule) => Ok(AudienceRule::Rule(rule.clone())),
+        None => rules::compile(row.draft.rule.clone()).await,
+    };
+    rule.map(|rule| rule.sentence()).unwrap_or_default()
+}
+
+async fn offer_view(row: &OfferRow, catalogue: &Catalogue, counts: OfferCounts) -> OfferView {
     let OfferCounts { cards, plays } = counts;
-    Ok(OfferView {
+    OfferView {
         offer: row.offer,
         state: row.state,
         rev: row.rev,
         draft: row.draft.clone(),
-        rule_sentence,
+        rule_sentence: sentence(row, catalogue).await,
         changed_at: row.changed_at,
         cards_today: cards,
         plays_today: plays,
-    })
+    }
 }
 
 /// `GET /v1/offers`
@@ -108,13 +117,14 @@ pub async fn offers(cloud: web::Data<Cloud>, _staff: Staff) -> Answer {
     let (catalogue, counts) = (cloud.catalogue(), counts(&cloud).await?);
     let mut offers = Vec::with_capacity(catalogue.offers.len());
     for row in catalogue.offers.values().rev() {
-        offers.push(offer_view(row, counts.get(&row.offer).copied().unwrap_or_default()).await?);
+        offers.push(offer_view(row, &catalogue, counts.get(&row.offer).copied().unwrap_or_default()).await);
     }
     Ok(HttpResponse::Ok().json(Offers { offers }))
 }
 
 async fn one(cloud: &Cloud, row: &OfferRow) -> Result<OfferView, Refusal> {
-    offer_view(row, counts(cloud).await?.get(&row.offer).copied().unwrap_or_default()).await
+    let counts = counts(cloud).await?.get(&row.offer).copied().unwrap_or_default();
+    Ok(offer_view(row, &cloud.catalogue(), counts).await)
 }
 
 /// `POST /v1/offers`
