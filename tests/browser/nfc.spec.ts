@@ -1,49 +1,83 @@
-//! An NFC display: touch it, open its code on the phone, keep the offer; the display thanks without saying whom and forgets.
-import { expect, test } from "@playwright/test";
-import { accessibilityFaults, consent, newEmail, screenshot, signIn, store, word, words } from "./world.ts";
+//! An NFC display: touch it, open its code on the phone, keep the offer; the display thanks without saying whom, and forgets.
+import { expect } from "@playwright/test";
+import { PHONE, TABLET, test } from "./devices.ts";
+import { accessible, impersonal } from "./judge.ts";
+import { codeOn, consent, customerOf, newCustomer, newEmail, signIn } from "./people.ts";
+import { LANGUAGES, devicePage, pattern, words } from "./world.ts";
 
-const shop = words("shop");
-const nfc = words("nfc");
+/** An answer stands for 20 s, then the display is quiet again. */
+const FORGETS_MS = 30_000;
 
-test("a tap opens the dialogue of its offer on the phone", async ({ page, browser }) => {
-  await page.setViewportSize({ width: 1280, height: 800 });
-  // The code's address is drawn as a QR code; the page hears it over SSE, and so do we.
-  const urls: string[] = [];
-  await page.addInitScript(() => {
-    const Original = window.EventSource;
-    const heard: string[] = [];
-    Object.assign(window, { heard });
-    window.EventSource = class extends Original {
-      constructor(url: string | URL, init?: EventSourceInit) {
-        super(url, init);
-        this.addEventListener("show", (event) => heard.push((event as MessageEvent<string>).data));
-      }
-    };
+for (const language of LANGUAGES) {
+  test(`a tap opens its offer on the phone, once (${language})`, async ({ device }) => {
+    const [say, nfc] = [words("shop", language), words("nfc", language)];
+    const display = await device(TABLET, language);
+    await display.goto(devicePage("nfc", "shelf-pets"));
+    await expect(display.getByText(nfc("hint_inviting"))).toBeVisible();
+    expect(new URL(display.url()).hash, "the key has left the address").toBe("");
+    await accessible(display, language);
+
+    await display.locator("main").tap();
+    await expect(display.getByText(nfc("hint_answering"))).toBeVisible();
+    await accessible(display, language);
+    const code = await codeOn(display);
+
+    const [phone, email] = [await device(PHONE, language), newEmail()];
+    await phone.goto(code);
+    await expect(phone.getByRole("heading", { name: say("sign_in.title_tap") })).toBeVisible();
+    await signIn(phone, email, say);
+    await consent(phone, 1, say);
+    const product = (await phone.getByRole("heading", { level: 1 }).textContent()) ?? "";
+    await phone.getByRole("button", { name: say("dialogue.where_is_it") }).click();
+    await expect(phone.getByRole("listitem").filter({ hasText: say("dialogue.where_is_it") })).toBeVisible();
+    await phone.getByRole("button", { name: say("dialogue.keep") }).click();
+    await expect(phone.getByRole("button", { name: say("dialogue.keep") })).toBeHidden();
+    await expect(display.getByText(nfc("hint_kept"))).toBeVisible();
+    await accessible(display, language);
+    await accessible(phone, language);
+    await phone.getByRole("link", { name: say("bar.bookmarks") }).click();
+    await expect(phone.getByRole("listitem").filter({ hasText: product })).toBeVisible();
+
+    const other = await newCustomer(device, say, 1, language);
+    await other.goto(code);
+    await expect(other.getByText(say("tap.old"))).toBeVisible();
+    await accessible(other, language);
+
+    await expect(display.getByText(nfc("hint_inviting"))).toBeVisible({ timeout: FORGETS_MS });
+    await impersonal(display, [email, email.split("@")[0] ?? "", await customerOf(phone)], "shelf-pets");
   });
-  await page.goto(`${store.http}/nfc/shelf-pets#key=${store.secrets["nfc.shelf-pets"]}`);
-  await expect(page.getByText(word(nfc, "hint_inviting"))).toBeVisible();
-  expect(new URL(page.url()).hash).toBe("");
-  expect(await accessibilityFaults(page)).toEqual([]);
-  await screenshot(page, "nfc-inviting");
-  await page.setViewportSize({ width: 1280, height: 800 });
-  await page.locator("main").click();
-  await expect(page.getByText(word(nfc, "hint_answering"))).toBeVisible();
-  expect(await accessibilityFaults(page)).toEqual([]);
-  urls.push(...(await page.evaluate(() => (window as unknown as { heard: string[] }).heard)));
-  const answering = urls.map((data) => JSON.parse(data) as { state: string; url: string }).findLast((show) => show.state === "answering");
-  expect(answering).toBeDefined();
+}
 
-  const phone = await browser.newPage({ viewport: { width: 390, height: 844 } });
-  await phone.goto(answering?.url ?? "");
-  await signIn(phone, newEmail(), shop);
-  await consent(phone, 1);
-  await phone.getByRole("button", { name: word(shop, "dialogue.keep") }).click();
-  await expect(phone.getByRole("button", { name: word(shop, "dialogue.keep") })).toBeHidden();
-  expect(await accessibilityFaults(phone)).toEqual([]);
-  await screenshot(phone, "shop-dialogue");
-  await phone.setViewportSize({ width: 390, height: 844 });
-  await phone.getByRole("link", { name: word(shop, "bar.bookmarks") }).click();
-  await expect(phone.getByRole("listitem").first()).toBeVisible();
-  await expect(page.getByText(word(nfc, "hint_inviting"))).toBeVisible({ timeout: 25_000 });
-  await phone.close();
+test("an answer nobody takes leaves by itself", async ({ device }) => {
+  const nfc = words("nfc", "en");
+  const display = await device(TABLET);
+  await display.goto(devicePage("nfc", "shelf-fresh"));
+  await expect(display.getByText(nfc("hint_inviting"))).toBeVisible();
+  const before = await codeOn(display);
+  await display.locator("main").tap();
+  await expect(display.getByText(nfc("hint_answering"))).toBeVisible();
+  await expect(display.locator(".ring")).toBeVisible();
+  await expect(display.getByText(nfc("hint_inviting"))).toBeVisible({ timeout: FORGETS_MS });
+  await expect.poll(() => codeOn(display), { message: "the code of the invitation is a new one" }).not.toBe(before);
+});
+
+test("a button at the display taps like a hand", async ({ device }) => {
+  const nfc = words("nfc", "en");
+  const display = await device(TABLET);
+  await display.goto(devicePage("nfc", "shelf-fresh"));
+  await expect(display.getByText(nfc("hint_inviting"))).toBeVisible();
+  await display.keyboard.press("Enter");
+  await expect(display.getByText(nfc("hint_answering"))).toBeVisible();
+});
+
+test("a display without its key says what to do, and one without a key at all, too", async ({ device }) => {
+  const nfc = words("nfc", "en");
+  const wrong = await device(TABLET);
+  await wrong.goto(devicePage("nfc", "shelf-pets").replace(/key=.*/, "key=wrong"));
+  await expect(wrong.getByText(nfc("refused"))).toBeVisible();
+  await accessible(wrong, "en");
+  const none = await device(TABLET);
+  await none.goto(devicePage("nfc", "shelf-pets").replace(/#.*/, ""));
+  await expect(none.getByText(pattern(nfc("unpaired")))).toBeVisible();
+  await accessible(none, "en");
 });

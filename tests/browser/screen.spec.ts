@@ -1,42 +1,124 @@
-//! A screen: plays the plan, goes on while the node is away, also after a reload, and shows what is published.
-import { expect, test } from "@playwright/test";
-import { accessibilityFaults, screenshot, store, word, words, world } from "./world.ts";
+//! A screen: plays its plan, follows what is published without a reload, goes on while the node is away and after a restart, and reports its plays.
+import { type Page, expect } from "@playwright/test";
+import { DESK, TABLET, test } from "./devices.ts";
+import { accessible, impersonal } from "./judge.ts";
+import { codeOn, customerOf, newCustomer, openDoor, signIn } from "./people.ts";
+import { devicePage, order, pattern, store, words, world } from "./world.ts";
 
-const player = words("player");
+const player = words("player", "en");
 
-test("a screen plays, and plays on while the node is away", async ({ page, context }) => {
-  await page.setViewportSize({ width: 1920, height: 1080 });
-  await page.goto(`${store.http}/player/window-1#key=${store.secrets["screen.window-1"]}`);
-  const main = page.locator('[data-zone="main"]');
-  await expect(main.locator("h1, h2").filter({ visible: true }).first()).toBeVisible();
-  expect(new URL(page.url()).hash).toBe("");
-  expect(await accessibilityFaults(page)).toEqual([]);
-  await screenshot(page, "player");
-  await page.evaluate(async () => {
+/** The picture that a passer-by sees now. */
+const shown = (page: Page) => page.locator('[data-zone="main"] .layer.shown').last();
+
+async function openScreen(page: Page, screen: string): Promise<void> {
+  await page.goto(devicePage("player", screen));
+  await expect(shown(page).locator(".scene-price")).toBeVisible();
+}
+
+interface PublishedOffer {
+  readonly offer: string;
+  readonly draft: { price: { minor: number }; readonly product: { readonly sku: string } };
+}
+
+/** A signed-in marketer's browser, for requests of the console's own interface. */
+async function marketer(page: Page): Promise<Page> {
+  await page.goto(`${world.cloud}/console`);
+  await signIn(page, world.marketer, words("console", "en"));
+  return page;
+}
+
+async function offerOf(desk: Page, sku: string): Promise<PublishedOffer> {
+  const { offers } = (await (await desk.request.get(`${world.cloud}/v1/offers`)).json()) as { offers: PublishedOffer[] };
+  const found = offers.find(({ draft }) => draft.product.sku === sku);
+  if (!found) throw new Error(`no offer of ${sku}`);
+  return found;
+}
+
+test("a screen shows a new price as soon as it is published, without a black frame or a reload", async ({ device }) => {
+  const screen = await device(DESK);
+  await openScreen(screen, "aisle-5");
+  expect(new URL(screen.url()).hash, "the key has left the address").toBe("");
+  await accessible(screen, "en");
+  const loaded = await screen.evaluate(() => performance.timeOrigin);
+  await screen.evaluate(() => {
+    const counted = { frames: 0, empty: 0 };
+    Object.assign(window, { counted });
+    const look = () => {
+      counted.frames += 1;
+      const layers = [...document.querySelectorAll<HTMLElement>('[data-zone="main"] .layer')];
+      // Two layers may fade into each other; one of them at least covers the zone.
+      if (!layers.some((layer) => layer.classList.contains("shown") && layer.offsetWidth === layer.parentElement?.offsetWidth)) counted.empty += 1;
+      requestAnimationFrame(look);
+    };
+    look();
+  });
+  const desk = await marketer(await device(DESK));
+  const { offer, draft } = await offerOf(desk, "cat-food");
+  draft.price.minor = 777;
+  expect((await desk.request.put(`${world.cloud}/v1/offers/${offer}`, { data: draft })).ok()).toBe(true);
+  expect((await desk.request.post(`${world.cloud}/v1/offers/${offer}/publish`)).ok()).toBe(true);
+  // The loop comes round in less than a minute.
+  await expect(shown(screen).getByLabel("€7.77")).toBeVisible({ timeout: 60_000 });
+  expect(await screen.evaluate(() => performance.timeOrigin)).toBe(loaded);
+  const counted = await screen.evaluate(() => (window as unknown as { counted: { frames: number; empty: number } }).counted);
+  expect(counted.frames).toBeGreaterThan(100);
+  expect(counted.empty).toBe(0);
+});
+
+test("a screen plays on while the node is away, also after a restart, and reports those plays later", async ({ device }) => {
+  const screen = await device(DESK);
+  await openScreen(screen, "aisle-5");
+  await screen.evaluate(async () => {
     await navigator.serviceWorker.ready;
   });
-  await context.setOffline(true);
-  await page.reload();
-  await expect(main.locator("h1, h2").filter({ visible: true }).first()).toBeVisible();
-  await expect(page.getByText(word(player, "unpaired").split("{")[0] ?? "")).toBeHidden();
-  await context.setOffline(false);
+  const desk = await marketer(await device(DESK));
+  const plays = async () => {
+    const { offers } = (await (await desk.request.get(`${world.cloud}/v1/offers`)).json()) as { offers: { plays_today: number }[] };
+    return offers.reduce((sum, { plays_today }) => sum + plays_today, 0);
+  };
+  await order("stop_node");
+  const before = await plays();
+  await screen.reload();
+  await expect(shown(screen)).toBeVisible();
+  const first = await shown(screen).textContent();
+  await expect.poll(() => shown(screen).textContent(), { message: "the loop goes on", timeout: 30_000 }).not.toBe(first);
+  await expect(screen.locator(".unpaired")).toHaveCount(0);
+  await accessible(screen, "en");
+  expect(await plays()).toBe(before);
+  await order("start_node");
+  await expect.poll(plays, { message: "plays during the outage are counted", timeout: 60_000 }).toBeGreaterThan(before);
 });
 
-test("a screen without its key says what to do", async ({ page }) => {
-  await page.goto(`${store.http}/player/till-1#key=wrong`);
-  await expect(page.getByText(word(player, "refused"))).toBeVisible();
+test("a screen without its key says what to do", async ({ device }) => {
+  const wrong = await device(DESK);
+  await wrong.goto(devicePage("player", "till-1").replace(/key=.*/, "key=wrong"));
+  await expect(wrong.getByText(player("refused"))).toBeVisible();
+  await accessible(wrong, "en");
+  const none = await device(DESK);
+  await none.goto(devicePage("player", "till-1").replace(/#.*/, ""));
+  await expect(none.getByText(pattern(player("unpaired")))).toBeVisible();
 });
 
-test("the door shows a code to scan", async ({ page }) => {
-  await page.setViewportSize({ width: 1280, height: 800 });
-  await page.goto(`${store.http}/door/door-1#key=${store.secrets["door.door-1"]}`);
-  await expect(page.getByRole("img").first()).toBeVisible();
-  expect(await accessibilityFaults(page)).toEqual([]);
-  await screenshot(page, "door");
+test("a visit leaves no trace of the person on screen and door", async ({ device }) => {
+  const say = words("shop", "en");
+  const screen = await device(DESK);
+  await openScreen(screen, "window-1");
+  const door = await openDoor(device);
+  await accessible(door, "en");
+  const phone = await newCustomer(device, say, 2);
+  const code = await codeOn(door);
+  await phone.goto(code);
+  await expect(phone.getByRole("article").first()).toBeVisible();
+  await expect.poll(() => codeOn(door), { message: "the door shows another code" }).not.toBe(code);
+  const me = (await (await phone.request.get(`${world.cloud}/v1/me`)).json()) as { visit: { visit: string } };
+  const personal = [await customerOf(phone), me.visit.visit, "guest-", "shopper.example"];
+  await impersonal(screen, personal, "window-1");
+  await impersonal(door, personal, new URL(code).origin);
 });
 
-test("the style guide shows every part without a fault", async ({ page }) => {
-  await page.goto(`${world.cloud}/_styleguide`);
-  await expect(page.getByRole("heading").first()).toBeVisible();
-  expect(await accessibilityFaults(page)).toEqual([]);
+test("the door without its key says what to do", async ({ device }) => {
+  const wrong = await device(TABLET);
+  await wrong.goto(devicePage("door", "door-1", store).replace(/key=.*/, "key=wrong"));
+  await expect(wrong.getByText(words("door", "en")("refused"))).toBeVisible();
+  await accessible(wrong, "en");
 });

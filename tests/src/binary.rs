@@ -13,7 +13,7 @@ use crate::process::{Process, Signal};
 
 static BINARY: OnceCell<PathBuf> = OnceCell::const_new();
 
-/// The binary, built with the profile of the tests, so that nothing is compiled twice.
+/// The binary, built for the whole workspace and with the profile of the tests, as these are: so nothing is compiled twice.
 ///
 /// # Errors
 /// When it does not build.
@@ -24,7 +24,7 @@ pub async fn binary() -> Result<&'static Path> {
 
 fn build() -> Result<PathBuf> {
     let output = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--profile", "test", "--bin", "aisle", "--message-format", "json-render-diagnostics"])
+        .args(["build", "--quiet", "--workspace", "--profile", "test", "--bin", "aisle", "--message-format", "json-render-diagnostics"])
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
         .output()
         .context("failed to run cargo")?;

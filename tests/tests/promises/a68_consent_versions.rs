@@ -62,9 +62,8 @@ async fn a68_three_instants_answer_version_one_version_two_and_withdrawn_and_the
 /// Checks hash and signature as anybody outside can.
 fn holds(proof: &ConsentProof) -> bool {
     let ConsentProof { record, sha256, signature, public_key } = proof;
-    let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).or_else(|_| hex::decode(text)).ok();
-    let key = decode(public_key).and_then(|bytes| VerifyingKey::from_bytes(&bytes.try_into().ok()?).ok());
-    let signature = decode(signature).and_then(|bytes| Signature::from_slice(&bytes).ok());
+    let key = hex::decode(public_key).ok().and_then(|bytes| VerifyingKey::from_bytes(&bytes.try_into().ok()?).ok());
+    let signature = URL_SAFE_NO_PAD.decode(signature).ok().and_then(|bytes| Signature::from_slice(&bytes).ok());
     let (Some(key), Some(signature)) = (key, signature) else { return false };
     hex::encode(Sha256::digest(record)) == *sha256 && key.verify(record.as_bytes(), &signature).is_ok()
 }

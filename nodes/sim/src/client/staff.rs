@@ -4,9 +4,10 @@
 
 use aisle_schemas::http::cloud::{
     Campaign, CampaignDraft, ConsentProof, Consents, DecisionView, Decisions, Fleet, LegalText, OfferDraft, OfferPreview, OfferView,
-    Offers, StoreLive,
+    Offers, ScreenCommandRequest, StoreLive,
 };
 use aisle_schemas::ids::{ConsentId, CustomerId, OfferId, StoreId};
+use aisle_schemas::screen::{ScreenCommand, ScreenCommandKind};
 use aisle_schemas::text::Language;
 use anyhow::{Context, Result};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -21,6 +22,9 @@ use super::mail::Mail;
 const DECISIONS_PAGE: usize = 200;
 /// Pages read before a question counts as too wide.
 const PAGES_MAX: usize = 500;
+
+/// Life of a command, seconds.
+const COMMAND_TTL_S: u32 = 120;
 
 /// A person at the console.
 pub struct Staff {
@@ -145,6 +149,15 @@ impl Staff {
     /// See [`CallError`].
     pub async fn live(&self, store: &StoreId) -> Result<StoreLive, CallError> {
         self.api.get(&format!("/v1/stores/{store}/live")).await
+    }
+
+    /// Sends a command to one screen, good for two minutes.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn command_screen(&self, store: &StoreId, screen: &str, command: ScreenCommandKind) -> Result<ScreenCommand, CallError> {
+        let path = format!("/v1/stores/{store}/screens/{screen}/commands");
+        self.api.post(&path, &ScreenCommandRequest { ttl_s: COMMAND_TTL_S, command }).await
     }
 
     /// Nodes and quarantine.
