@@ -1058,6 +1058,15 @@ applied: number, quarantined: number, };
 
 export type NodeState = "new" | "online" | "offline" | "lost";
 
+/**
+ * Staff sends a command to one screen; it is done once and not after `ttl_s`.
+ */
+export type ScreenCommandRequest = { 
+/**
+ * 1 to 3600.
+ */
+ttl_s: number, command: ScreenCommandKind, };
+
 export type Fleet = { nodes: Array<NodeLink>, quarantine: Array<QuarantineView>, };
 
 /**
