@@ -54,7 +54,7 @@ impl Consumers {
                 self.customers.ask(*customer, done, trace).await
             }
             Message::CheckInRefused { store: _, reason } => {
-                metrics::counter!("aisle_checkins_refused_total", "role" => "cloud", "reason" => reason.clone()).increment(1);
+                metrics::counter!("aisle_check_ins_refused_total", "role" => "cloud", "reason" => reason.clone()).increment(1);
                 self.end(row).await
             }
             Message::Reported { node, key: _ } => {
