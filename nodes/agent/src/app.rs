@@ -17,14 +17,16 @@ use aisle_mesh::clock::{Clock, sleep_towards};
 use aisle_node_core::ids::{DisplayId, ScreenId, TouchpointId};
 use aisle_node_core::visit::check_in::Keys;
 use aisle_schemas::ids::{IdError, NodeId};
+use aisle_schemas::screen::ScreenCommand;
 use aisle_schemas::topic::DeviceKind;
 use chrono::TimeDelta;
 use secrecy::SecretString;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::actors::catalogue::{Catalogue, CatalogueConfig, Look, NfcPort, Ports, ScreenPort};
 use crate::actors::nfc_display::{NfcConfig, NfcDisplay};
 use crate::actors::screen::{Screen, ScreenConfig};
+use crate::actors::screen_commands::{WAITING_MAX, Ways};
 use crate::actors::visits::{Visits, VisitsConfig};
 use crate::actors::zones::{Listener, Zones, ZonesConfig};
 use crate::actors::{Tick, recipient, tell};
@@ -275,12 +277,12 @@ async fn start(
     let mqtt = broker.address();
 
     let parts = Parts { config: &config, clock, fatal, journal: &journal, maker: &maker };
-    let (faces, ticks) = start_actors(&parts, devices).await.map_err(NodeError::Load)?;
+    let Actors { faces, ticks, commands } = start_actors(&parts, devices).await.map_err(NodeError::Load)?;
     let faces = Arc::new(faces);
 
     let uplink = Uplink::start(node.clone(), &config.broker, &journal, Arc::clone(clock));
-    let bridge = Bridge::start(BridgeConfig { store: config.store.clone(), broker: mqtt, secret: own_secret, faces: Arc::clone(&faces) })
-        .map_err(NodeError::Bridge)?;
+    let to_devices = BridgeConfig { store: config.store.clone(), broker: mqtt, secret: own_secret, faces: Arc::clone(&faces), commands };
+    let bridge = Bridge::start(to_devices).map_err(NodeError::Bridge)?;
     if !bridge.listening().await {
         return Err(NodeError::Fatal(FatalError::Broker));
     }
@@ -314,11 +316,22 @@ struct Parts<'a> {
     maker: &'a RecordMaker,
 }
 
-async fn start_actors(parts: &Parts<'_>, devices: Devices) -> Result<(Faces, Vec<actix::Recipient<Tick>>), JournalError> {
-    let mut ticks = Vec::new();
+/// What the actors leave to those who speak to devices.
+struct Actors {
+    faces: Faces,
+    ticks: Vec<actix::Recipient<Tick>>,
+    /// Commands to each screen, for the local broker.
+    commands: Vec<(ScreenId, mpsc::Receiver<Arc<ScreenCommand>>)>,
+}
+
+async fn start_actors(parts: &Parts<'_>, devices: Devices) -> Result<Actors, JournalError> {
+    let (mut ticks, mut commands) = (Vec::new(), Vec::new());
     let (mut screens, mut listeners, mut screen_ports, mut store_ports) = (BTreeMap::new(), vec![], BTreeMap::new(), vec![]);
     for screen in devices.screens {
         let (shown, plan) = watch::channel(None);
+        let (to_bus, from_actor) = mpsc::channel(WAITING_MAX);
+        let (to_pages, _) = broadcast::channel(WAITING_MAX);
+        commands.push((screen.clone(), from_actor));
         let address = Screen::load(ScreenConfig {
             screen: screen.clone(),
             journal: parts.journal.clone(),
@@ -326,14 +339,22 @@ async fn start_actors(parts: &Parts<'_>, devices: Devices) -> Result<(Faces, Vec
             clock: Arc::clone(parts.clock),
             fatal: parts.fatal.clone(),
             shown,
+            ways: Ways { bus: to_bus, pages: to_pages.clone() },
         })
         .await?
         .start();
         ticks.push(recipient(&address));
         store_ports.push(recipient(&address));
         listeners.push(Listener { audience: recipient(&address), facts: recipient(&address) });
-        screen_ports.insert(screen.clone(), ScreenPort { programme: recipient(&address), offers: recipient(&address) });
-        let face = ScreenFace { plan, plays: recipient(&address), state: recipient(&address), interaction: recipient(&address) };
+        let port = ScreenPort { programme: recipient(&address), offers: recipient(&address), command: recipient(&address) };
+        screen_ports.insert(screen.clone(), port);
+        let face = ScreenFace {
+            plan,
+            commands: to_pages,
+            plays: recipient(&address),
+            state: recipient(&address),
+            interaction: recipient(&address),
+        };
         screens.insert(screen, face);
     }
     let (mut displays, mut display_ports) = (BTreeMap::new(), BTreeMap::new());
@@ -421,7 +442,7 @@ async fn start_actors(parts: &Parts<'_>, devices: Devices) -> Result<(Faces, Vec
         visits_open,
         profile: store_profile,
     };
-    Ok((faces, ticks))
+    Ok(Actors { faces, ticks, commands })
 }
 
 /// Lets time pass for the actors, also when a test moves the clock.

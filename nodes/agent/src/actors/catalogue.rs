@@ -17,6 +17,7 @@ use chrono::{DateTime, Utc};
 use super::MAILBOX;
 use super::nfc_display::{DisplayProgramme, SayKept};
 use super::screen::{Offers, OffersChanged, ProgrammeChanged};
+use super::screen_commands::Commanded;
 use super::visit_messages::{CarryOut, StoreChanged, VisitOrder};
 use super::zones::ContextChanged;
 use crate::fatal::{Fatal, FatalError};
@@ -32,6 +33,7 @@ pub struct Look;
 pub struct ScreenPort {
     pub programme: Recipient<ProgrammeChanged>,
     pub offers: Recipient<OffersChanged>,
+    pub command: Recipient<Commanded>,
 }
 
 /// Where an NFC display takes its news.
@@ -233,7 +235,7 @@ async fn display(name: &str, programme: Option<Box<aisle_schemas::nfc::NfcProgra
 }
 
 async fn carry_out(order: Order, ports: &Ports, journal: &Journal) -> Result<(), JournalError> {
-    let Order { place: _, id, body, traceparent } = order;
+    let Order { place: _, id, subject, body, traceparent } = order;
     let visits = |what| async { ports.visits.send(CarryOut { order: id, what, traceparent: traceparent.clone() }).await };
     let done = match body {
         Body::AdmitVisit(admit) => visits(VisitOrder::Admit(*admit)).await,
@@ -242,6 +244,15 @@ async fn carry_out(order: Order, ports: &Ports, journal: &Journal) -> Result<(),
             Some(port) => port.kept.send(SayKept { order: id, kept: *kept }).await,
             None => Ok(drop_order(id, journal).await),
         },
+        Body::ScreenCommanded(command) => {
+            let screen = second(&subject).and_then(|name| ScreenId::parse(name).ok());
+            match screen.and_then(|screen| ports.screens.get(&screen)) {
+                Some(port) => {
+                    port.command.send(Commanded { order: id, command: Arc::new(*command), traceparent: traceparent.clone() }).await
+                }
+                None => Ok(drop_order(id, journal).await),
+            }
+        }
         Body::VisitOpened(_)
         | Body::DeviceAttached(_)
         | Body::VisitSeen(_)
@@ -257,8 +268,7 @@ async fn carry_out(order: Order, ports: &Ports, journal: &Journal) -> Result<(),
         | Body::ScreenDesired(_)
         | Body::NfcDesired(_)
         | Body::OfferDesired(_)
-        | Body::ContextDesired(_)
-        | Body::ScreenCommanded(_) => Ok(drop_order(id, journal).await),
+        | Body::ContextDesired(_) => Ok(drop_order(id, journal).await),
     };
     match done {
         Ok(done) => done,

@@ -6,6 +6,7 @@ pub mod catalogue;
 pub mod nfc_display;
 pub mod profile;
 pub mod screen;
+pub mod screen_commands;
 pub mod visit_entry;
 pub mod visit_messages;
 pub mod visits;

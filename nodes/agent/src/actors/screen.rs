@@ -1,8 +1,8 @@
 //! One screen.
 //!
-//! Owns its programme, its plan, its proof of play and what it says of itself.
-//! Takes the programme, offers, facts, audiences, plays, its state, ticks.
-//! Emits the plan to whoever shows it, plays to the journal, a report to the cloud.
+//! Owns its programme, its plan, its proof of play, commands that wait for it and what it says of itself.
+//! Takes the programme, offers, facts, audiences, plays, commands, its state, ticks.
+//! Emits the plan and commands to whoever shows it, plays to the journal, a report to the cloud.
 //! On failure: a programme that cannot be played is refused and the last one goes on; a failed commit ends the node.
 //! Full mailbox: news is counted and dropped, the next news or tick plans anew; reporters of plays wait.
 //!
@@ -26,6 +26,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use tokio::sync::watch;
 
+use super::screen_commands::{Commanded, Commands, Settled, Ways};
 use super::visit_messages::StoreChanged;
 use super::zones::{Audience, FactsChanged};
 use super::{MAILBOX, Tick};
@@ -66,10 +67,22 @@ pub enum PlaysError {
     Journal(#[from] JournalError),
 }
 
+/// By which way a screen speaks to the node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// The local broker, where its last will says when it is gone.
+    Bus,
+    /// A page: the node sees whether its stream is open.
+    Page,
+}
+
 /// The screen says how it is.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct SaysState(pub ScreenState);
+pub struct SaysState {
+    pub state: ScreenState,
+    pub line: Line,
+}
 
 /// Somebody touched or came near the screen.
 #[derive(Debug, Message)]
@@ -84,6 +97,7 @@ pub struct ScreenConfig {
     pub clock: Arc<dyn Clock>,
     pub fatal: Fatal,
     pub shown: watch::Sender<Option<Arc<ScreenPlan>>>,
+    pub ways: Ways,
 }
 
 /// The actor.
@@ -101,6 +115,7 @@ pub struct Screen {
     /// Of the latest news, for the plan that follows from it.
     traceparent: Option<String>,
     state: Option<ScreenState>,
+    commands: Commands,
     showing: Option<(PlanItem, DateTime<Utc>)>,
     /// What was last reported, and when.
     reported: Option<ScreenReport>,
@@ -118,7 +133,7 @@ impl Screen {
     /// # Errors
     /// [`JournalError`].
     pub async fn load(config: ScreenConfig) -> Result<Self, JournalError> {
-        let ScreenConfig { screen, journal, maker, clock, fatal, shown } = config;
+        let ScreenConfig { screen, journal, maker, clock, fatal, shown, ways } = config;
         let (boots, hour) = journal.load_plays(&screen, clock.now()).await?;
         let mut counts = PlayCounts::default();
         hour.into_iter().for_each(|(event, started_at)| counts.count(event, started_at));
@@ -135,6 +150,7 @@ impl Screen {
             deadline: None,
             traceparent: None,
             state: None,
+            commands: Commands::new(ways),
             showing: None,
             reported: None,
             reported_at: None,
@@ -391,8 +407,51 @@ impl Screen {
 impl Handler<SaysState> for Screen {
     type Result = ();
 
-    fn handle(&mut self, SaysState(state): SaysState, _: &mut Self::Context) {
+    fn handle(&mut self, SaysState { state, line }: SaysState, ctx: &mut Self::Context) {
+        match line {
+            Line::Bus => self.commands.on_bus(state.online),
+            Line::Page => {}
+        }
         self.state = Some(state);
+        self.settle_waiting(ctx);
+    }
+}
+
+impl Handler<Commanded> for Screen {
+    type Result = AtomicResponse<Self, Result<(), JournalError>>;
+
+    fn handle(&mut self, commanded: Commanded, _: &mut Self::Context) -> Self::Result {
+        let too_many = self.commands.take(commanded);
+        let mut settled = self.commands.decide(self.clock.now());
+        settled.extend(too_many);
+        AtomicResponse::new(self.settle(settled))
+    }
+}
+
+impl Screen {
+    /// Settles what can be settled now, before anything else is handled.
+    fn settle_waiting(&self, ctx: &mut Context<Self>) {
+        let settled = self.commands.decide(self.clock.now());
+        if !settled.is_empty() {
+            // What failed has ended the node.
+            ctx.wait(self.settle(settled).map(|_, _, _| ()));
+        }
+    }
+
+    /// Commits how commands ended, then hands on those that shall be done: each at most once, also across a restart.
+    fn settle(&self, settled: Vec<Settled>) -> ResponseActFuture<Self, Result<(), JournalError>> {
+        if settled.is_empty() {
+            return Box::pin(actix::fut::ready(Ok(())));
+        }
+        let (journal, entry) = (self.journal.clone(), Commands::entry(&settled, &self.maker));
+        let committed = async move { journal.commit(entry?).await };
+        Box::pin(committed.into_actor(self).map(move |done, act, _| {
+            match &done {
+                Ok(()) => act.commands.apply(&settled),
+                Err(error) => act.fatal.report(FatalError::Journal(error.clone())),
+            }
+            done
+        }))
     }
 }
 
@@ -414,6 +473,7 @@ impl Handler<Tick> for Screen {
 
     fn handle(&mut self, _: Tick, ctx: &mut Self::Context) {
         let now = Now::read(self.clock.as_ref());
+        self.settle_waiting(ctx);
         self.counts.forget(now.wall);
         if self.deadline.is_some_and(|deadline| now.wall >= deadline) {
             self.replan();

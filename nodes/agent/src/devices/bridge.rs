@@ -1,8 +1,8 @@
 //! Between the local broker and the actors.
 //!
-//! Owns the node's own connection to its broker. Takes what devices publish. Emits retained plans, shows and codes, acknowledgements, and a
-//! problem on the device's error topic for what is refused. On failure of the connection: dials again and publishes everything that is shown
-//! anew. A broker acknowledges to a device before the node has committed: what must not be lost is acknowledged by the node itself, on a topic
+//! Owns the node's own connection to its broker. Takes what devices publish. Emits retained plans, shows and codes, commands, acknowledgements,
+//! and a problem on the device's error topic for what is refused. On failure of the connection: dials again and publishes everything that is
+//! shown anew; commands that have not left wait for it, and one that was leaving at that moment may be lost: it is done once or not. A broker acknowledges to a device before the node has committed: what must not be lost is acknowledged by the node itself, on a topic
 //! (plays), and devices are let in only once the node listens.
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use aisle_mesh::link::{AckToken, Incoming, Link, LinkConfig, LinkConfigError, LinkEvent, LinkHandle, Outgoing, Qos, SubCode};
 use aisle_schemas::http::Problem;
-use aisle_schemas::ids::{EventId, StoreId};
+use aisle_schemas::ids::{EventId, ScreenId, StoreId};
 use aisle_schemas::limits::{KEEP_ALIVE, PACKET_BYTES_MAX};
+use aisle_schemas::screen::ScreenCommand;
 use aisle_schemas::topic::{DECLARATIONS, Publisher, Topic};
 use bytes::Bytes;
 use futures_util::stream::{self, FuturesOrdered};
@@ -22,11 +23,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio_stream::wrappers::WatchStream;
+use tokio_stream::wrappers::{ReceiverStream, WatchStream};
 
 use super::Faces;
 use crate::actors::nfc_display::{TapError, Touched};
-use crate::actors::screen::{Interacted, PlaysError, ReportPlays, SaysState};
+use crate::actors::screen::{Interacted, Line, PlaysError, ReportPlays, SaysState};
 use crate::actors::zones::Counted;
 
 /// Messages of devices under way to the node.
@@ -46,6 +47,8 @@ pub struct BridgeConfig {
     pub broker: SocketAddr,
     pub secret: SecretString,
     pub faces: Arc<Faces>,
+    /// Commands to each screen.
+    pub commands: Vec<(ScreenId, mpsc::Receiver<Arc<ScreenCommand>>)>,
 }
 
 /// A running bridge.
@@ -61,11 +64,12 @@ impl Bridge {
     ///
     /// # Errors
     /// When the configuration of the link cannot work.
-    pub fn start(config: BridgeConfig) -> Result<Self, LinkConfigError> {
+    pub fn start(mut config: BridgeConfig) -> Result<Self, LinkConfigError> {
+        let commands = commands(&config.store, std::mem::take(&mut config.commands));
         let first = Link::connect(link_config(&config))?;
         let (stop, stopping) = oneshot::channel();
         let (listens, listening) = watch::channel(false);
-        Ok(Self { stop, listening, task: tokio::spawn(run(config, first, listens, stopping)) })
+        Ok(Self { stop, listening, task: tokio::spawn(run(config, commands, first, listens, stopping)) })
     }
 
     /// Resolves once the node listens to devices; `false` if it never will.
@@ -103,12 +107,18 @@ type Connection = (LinkHandle, mpsc::Receiver<LinkEvent>);
 /// Publications in the order in which they shall leave.
 type Shown = Pin<Box<dyn Stream<Item = (Topic, Bytes)> + Send>>;
 
-async fn run(config: BridgeConfig, first: Connection, listens: watch::Sender<bool>, mut stopping: oneshot::Receiver<()>) {
+async fn run(
+    config: BridgeConfig,
+    mut commands: Shown,
+    first: Connection,
+    listens: watch::Sender<bool>,
+    mut stopping: oneshot::Receiver<()>,
+) {
     let mut connection = Some(first);
     loop {
         if let Some((handle, events)) = connection.take() {
             tokio::select! {
-                () = serve(&config, &handle, events, &listens) => {}
+                () = serve(&config, &mut commands, &handle, events, &listens) => {}
                 _ = &mut stopping => {
                     handle.hang();
                     return;
@@ -127,7 +137,14 @@ async fn run(config: BridgeConfig, first: Connection, listens: watch::Sender<boo
 }
 
 /// One connection from beginning to end.
-async fn serve(config: &BridgeConfig, handle: &LinkHandle, mut events: mpsc::Receiver<LinkEvent>, listens: &watch::Sender<bool>) {
+async fn serve(
+    config: &BridgeConfig,
+    commands: &mut Shown,
+    handle: &LinkHandle,
+    mut events: mpsc::Receiver<LinkEvent>,
+    listens: &watch::Sender<bool>,
+) {
+    let mut subscribed = false;
     let mut shown: Shown = Box::pin(stream::pending());
     // Answered in the order of arrival, but committed together; the Receive Maximum bounds how many wait.
     let mut received = FuturesOrdered::new();
@@ -153,6 +170,7 @@ async fn serve(config: &BridgeConfig, handle: &LinkHandle, mut events: mpsc::Rec
                         tracing::error!("the local broker refused the node's own subscription");
                         return;
                     }
+                    subscribed = true;
                     listens.send_replace(true);
                     shown = everything_shown(config);
                 }
@@ -164,6 +182,11 @@ async fn serve(config: &BridgeConfig, handle: &LinkHandle, mut events: mpsc::Rec
                 }
                 None => return,
             },
+            Some((topic, payload)) = commands.next(), if subscribed => {
+                if publish(handle, &topic, payload).await.is_err() {
+                    return;
+                }
+            }
             Some((topic, payload)) = shown.next() => {
                 if publish(handle, &topic, payload).await.is_err() {
                     return;
@@ -195,6 +218,15 @@ fn everything_shown(config: &BridgeConfig) -> Shown {
         all.push(Box::pin(bodies(WatchStream::new(door.code.clone()), topic)));
     }
     if all.is_empty() { Box::pin(stream::pending()) } else { Box::pin(stream::select_all(all)) }
+}
+
+/// Commands of all screens, each to its own topic.
+fn commands(store: &StoreId, receivers: Vec<(ScreenId, mpsc::Receiver<Arc<ScreenCommand>>)>) -> Shown {
+    let one = |(screen, receiver): (ScreenId, mpsc::Receiver<Arc<ScreenCommand>>)| {
+        let topic = Topic::ScreenCommand { store: store.clone(), screen };
+        Box::pin(bodies(ReceiverStream::new(receiver).map(Some), topic)) as Shown
+    };
+    Box::pin(stream::select_all(receivers.into_iter().map(one)).chain(stream::pending()))
 }
 
 fn bodies<T: Serialize>(shown: impl Stream<Item = Option<T>>, topic: Topic) -> impl Stream<Item = (Topic, Bytes)> {
@@ -320,7 +352,7 @@ async fn act(config: &BridgeConfig, topic: &Topic, payload: &[u8], traceparent: 
         }
         Topic::ScreenState { store: _, screen } => {
             let face = faces.screens.get(screen).ok_or_else(unknown)?;
-            face.state.send(SaysState(read(payload)?)).await.map_err(gone)?;
+            face.state.send(SaysState { state: read(payload)?, line: Line::Bus }).await.map_err(gone)?;
             Ok(None)
         }
         Topic::ScreenInteractionSeen { store: _, screen } => {

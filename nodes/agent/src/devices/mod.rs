@@ -9,9 +9,9 @@ use std::sync::Arc;
 use actix::Recipient;
 use aisle_node_core::ids::{DisplayId, ScreenId, TouchpointId};
 use aisle_schemas::nfc::NfcShow;
-use aisle_schemas::screen::ScreenPlan;
+use aisle_schemas::screen::{ScreenCommand, ScreenPlan};
 use aisle_schemas::store::{DoorCode, StoreProfile};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 use crate::actors::nfc_display::Touched;
 use crate::actors::screen::{Interacted, ReportPlays, SaysState};
@@ -21,6 +21,8 @@ use crate::actors::zones::Counted;
 /// A screen as others see it.
 pub struct ScreenFace {
     pub plan: watch::Receiver<Option<Arc<ScreenPlan>>>,
+    /// Each page that draws the screen listens here, and by that the screen counts as reached.
+    pub commands: broadcast::Sender<Arc<ScreenCommand>>,
     pub plays: Recipient<ReportPlays>,
     pub state: Recipient<SaysState>,
     pub interaction: Recipient<Interacted>,

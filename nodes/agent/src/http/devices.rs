@@ -15,9 +15,9 @@ use super::Shared;
 use super::body::Json;
 use super::problem::Refusal;
 use super::sessions::{COOKIE, SESSION_DAYS};
-use super::sse::Events;
+use super::sse::{Events, Passing};
 use crate::actors::nfc_display::Touched;
-use crate::actors::screen::{Interacted, ReportPlays, SaysState};
+use crate::actors::screen::{Interacted, Line, ReportPlays, SaysState};
 use crate::actors::zones::Counted;
 use crate::devices::{NfcFace, ScreenFace};
 
@@ -51,7 +51,8 @@ fn display<'a>(shared: &'a Shared, request: &HttpRequest, path: &str) -> Result<
 /// `GET /v1/screens/{screen}/events`
 pub async fn screen_events(shared: web::Data<Shared>, request: HttpRequest, path: web::Path<String>) -> Answer {
     let face = screen(&shared, &request, &path)?;
-    let events: Events<ScreenPlan> = Events { shown: face.plan.clone(), name: "plan", rev: |plan| plan.rev };
+    let commands = Passing::new("command", face.commands.subscribe());
+    let events: Events<ScreenPlan> = Events { shown: face.plan.clone(), name: "plan", rev: |plan| plan.rev, passing: commands };
     Ok(events.answer(&request))
 }
 
@@ -64,7 +65,7 @@ pub async fn plays(shared: web::Data<Shared>, request: HttpRequest, path: web::P
 
 /// `PUT /v1/screens/{screen}/state`
 pub async fn state(shared: web::Data<Shared>, request: HttpRequest, path: web::Path<String>, body: Json<ScreenState>) -> Answer {
-    screen(&shared, &request, &path)?.state.send(SaysState(body.value)).await?;
+    screen(&shared, &request, &path)?.state.send(SaysState { state: body.value, line: Line::Page }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -82,7 +83,7 @@ pub async fn interaction(
 /// `GET /v1/nfc/{display}/events`
 pub async fn nfc_events(shared: web::Data<Shared>, request: HttpRequest, path: web::Path<String>) -> Answer {
     let face = display(&shared, &request, &path)?;
-    let events: Events<NfcShow> = Events { shown: face.show.clone(), name: "show", rev: NfcShow::rev };
+    let events: Events<NfcShow> = Events { shown: face.show.clone(), name: "show", rev: NfcShow::rev, passing: Passing::none() };
     Ok(events.answer(&request))
 }
 
@@ -97,7 +98,7 @@ pub async fn door_events(shared: web::Data<Shared>, request: HttpRequest, path: 
     shared.sessions.require(&request, DeviceKind::Door, &path)?;
     let id = TouchpointId::parse(&path).map_err(Refusal::not_found)?;
     let door = shared.faces.doors.get(&id).ok_or_else(|| Refusal::not_found("no such door"))?;
-    let events: Events<DoorCode> = Events { shown: door.code.clone(), name: "code", rev: code_rev };
+    let events: Events<DoorCode> = Events { shown: door.code.clone(), name: "code", rev: code_rev, passing: Passing::none() };
     Ok(events.answer(&request))
 }
 

@@ -1,18 +1,22 @@
 //! Server-sent events of one surface.
 //!
-//! Owns the framing, the heartbeat and the rule of what is sent first. Takes a watch of what is shown. Emits the current state at once, then
-//! every newer one; states in between may be skipped, since each is whole. On failure of the connection: the browser comes back with the id it
-//! saw last and is sent only what is newer.
+//! Owns the framing, the heartbeat and the rule of what is sent first. Takes a watch of what is shown, and what passes once. Emits the current
+//! state at once, then every newer one; states in between may be skipped, since each is whole. What passes is sent once to whoever is connected,
+//! without an id, so that it moves no state's. On failure of the connection: the browser comes back with the id it saw last and is sent only
+//! what is newer.
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{Stream, StreamExt, stream};
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
+use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
 /// A comment this often keeps proxies from closing a silent stream.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -25,6 +29,45 @@ pub struct Events<T> {
     pub name: &'static str,
     /// Rises with each change; the event's id.
     pub rev: fn(&T) -> u64,
+    pub passing: Passing,
+}
+
+/// What is sent once, beside the state: its frames.
+pub struct Passing(Pin<Box<dyn Stream<Item = Bytes> + Send>>);
+
+impl Passing {
+    /// Nothing passes here.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(Box::pin(stream::pending()))
+    }
+
+    /// Everything sent from now on. A connection too slow for it loses the oldest, which is counted.
+    #[must_use]
+    pub fn new<T: Serialize + Send + Sync + 'static>(name: &'static str, source: broadcast::Receiver<Arc<T>>) -> Self {
+        let frames = BroadcastStream::new(source).filter_map(move |passed| {
+            let frame = match passed {
+                Ok(body) => data(body.as_ref()).map(|data| Bytes::from(format!("event: {name}\ndata: {data}\n\n"))),
+                Err(BroadcastStreamRecvError::Lagged(lost)) => {
+                    metrics::counter!("aisle_sse_lost_total", "role" => "node", "event" => name).increment(lost);
+                    None
+                }
+            };
+            std::future::ready(frame)
+        });
+        // The end of the source is the end of the node, and that shows on the watch.
+        Self(Box::pin(frames.chain(stream::pending())))
+    }
+}
+
+fn data(body: &impl Serialize) -> Option<String> {
+    match serde_json::to_string(body) {
+        Ok(data) => Some(data),
+        Err(error) => {
+            tracing::error!(%error, "an event could not be written");
+            None
+        }
+    }
 }
 
 struct State<T> {
@@ -72,6 +115,7 @@ impl<T: Serialize> State<T> {
                         return Some(chunk);
                     }
                 }
+                Some(frame) = self.events.passing.0.next() => return Some(frame),
                 _ = self.heartbeat.tick() => return Some(Bytes::from_static(b": here\n\n")),
             }
         }
@@ -83,15 +127,8 @@ impl<T: Serialize> State<T> {
         if self.seen.is_some_and(|seen| id <= seen) {
             return None;
         }
-        match serde_json::to_string(shown) {
-            Ok(data) => {
-                self.seen = Some(id);
-                Some(Bytes::from(format!("id: {id}\nevent: {}\ndata: {data}\n\n", self.events.name)))
-            }
-            Err(error) => {
-                tracing::error!(%error, "an event could not be written");
-                None
-            }
-        }
+        let data = data(shown)?;
+        self.seen = Some(id);
+        Some(Bytes::from(format!("id: {id}\nevent: {}\ndata: {data}\n\n", self.events.name)))
     }
 }

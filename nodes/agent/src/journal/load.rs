@@ -40,6 +40,8 @@ pub struct Document {
 pub struct Order {
     pub place: i64,
     pub id: EventId,
+    /// What it is about, such as `screen/{screen}`.
+    pub subject: String,
     pub body: Body,
     pub traceparent: Option<String>,
 }
@@ -172,7 +174,8 @@ impl Journal {
         for (place, id, raw) in rows {
             let event = event("order_waiting", &raw)?;
             let body = body("order_waiting", &event)?;
-            orders.push(Order { place, id: EventId(id), body, traceparent: event.traceparent });
+            let subject = event.subject.unwrap_or_default();
+            orders.push(Order { place, id: EventId(id), subject, body, traceparent: event.traceparent });
         }
         Ok(orders)
     }

@@ -2,6 +2,7 @@
 //!
 //! Owns one test program with one module per subject. Takes a folder of its own per test. Emits nothing. On failure: says which promise broke.
 #![allow(clippy::unwrap_used)]
+mod commands;
 mod devices;
 mod input;
 mod journal;

@@ -20,7 +20,7 @@ use aisle_schemas::limits::{KEEP_ALIVE, PACKET_BYTES_MAX};
 use aisle_schemas::nfc::NfcProgramme;
 use aisle_schemas::offer::{Offer, OfferTarget, Product, Variant};
 use aisle_schemas::record::Body;
-use aisle_schemas::screen::{Layout, LayoutZone, LayoutZoneKind, OfferSubscription, ScreenProgramme};
+use aisle_schemas::screen::{Layout, LayoutZone, LayoutZoneKind, OfferSubscription, ScreenCommand, ScreenProgramme};
 use aisle_schemas::store::{DoorCode, StoreProfile, ZonePlan};
 use aisle_schemas::sync::{Count, Epoch, Mark, Seq, Stream};
 use aisle_schemas::text::LocalText;
@@ -48,6 +48,7 @@ pub struct World {
     app: Option<NodeApp>,
     pub http: reqwest::Client,
     seq: u64,
+    orders: u64,
 }
 
 pub fn store() -> StoreId {
@@ -168,35 +169,60 @@ impl World {
     /// A store that has never heard of its cloud, not yet running.
     pub fn bare() -> Self {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { clock: ManualClock::new(), folder: tempfile::tempdir().unwrap(), app: None, http, seq: 0 }
+        Self { clock: ManualClock::new(), folder: tempfile::tempdir().unwrap(), app: None, http, seq: 0, orders: 0 }
     }
 
     /// Puts documents into the journal, as a batch of the cloud would, while the node is not running.
     pub async fn receive(&mut self, documents: Vec<(String, Option<Box<serde_json::value::RawValue>>)>) {
+        let ty = EventType::literal("aisle.desired.set.v1");
+        let mut events = Vec::new();
+        for (key, data) in documents {
+            self.seq += 1;
+            let data = data.unwrap_or_else(|| serde_json::value::RawValue::from_string("null".to_owned()).unwrap());
+            events.push((self.seq, self.event(EventId::new(self.seq, [1; 10]), ty.clone(), key, data)));
+        }
+        self.apply(Stream::Desired, events).await;
+    }
+
+    /// Puts commands to screens into the journal, each an order under the command's own id, while the node is not running.
+    pub async fn order(&mut self, commands: &[(&str, &ScreenCommand)]) {
+        let mut events = Vec::new();
+        for (screen, command) in commands {
+            self.orders += 1;
+            let body = Body::ScreenCommanded(Box::new(ScreenCommand::clone(command)));
+            let ty = EventType::literal(body.type_name());
+            events.push((self.orders, self.event(command.id, ty, format!("screen/{screen}"), body.to_raw().unwrap())));
+        }
+        self.apply(Stream::Order, events).await;
+    }
+
+    fn event(&self, id: EventId, ty: EventType, subject: String, data: Box<serde_json::value::RawValue>) -> Event {
+        let mut event = Event::bare(id, Source::Cloud(self.config().tenant), ty, self.clock.now());
+        event.subject = Some(subject);
+        event.data = Some(data);
+        event
+    }
+
+    /// Applies a batch of the cloud that ends with these events.
+    async fn apply(&self, stream: Stream, events: Vec<(u64, Event)>) {
         let journal = Journal::open(self.folder.path(), 1).await.unwrap();
         let log = SyncLog::new(journal.clone(), self.clock.clone());
         let session = log.begin_session(1).await.unwrap();
         let epoch = Epoch { counter: 1, random: 1 };
         log.adopt_down_epoch(epoch).await.unwrap();
         let node = self.config().node_id();
-        let cursor = Seq::new(self.seq);
-        let mut records = Vec::new();
-        for (key, data) in documents {
-            self.seq += 1;
-            let ty = EventType::literal("aisle.desired.set.v1");
-            let id = EventId::new(self.seq, [1; 10]);
-            let mut event = Event::bare(id, Source::Cloud(node.tenant.clone()), ty, self.clock.now());
-            event.subject = Some(key);
-            event.data = Some(data.unwrap_or_else(|| serde_json::value::RawValue::from_string("null".to_owned()).unwrap()));
+        let record = |(seq, event): (u64, Event)| {
             let raw = Bytes::from(event.to_stored().unwrap());
-            records.push(ReceivedRecord { seq: Seq::new(self.seq), event, raw });
-        }
+            ReceivedRecord { seq: Seq::new(seq), event, raw }
+        };
+        let records: Vec<_> = events.into_iter().map(record).collect();
+        let (Some(first), Some(last)) = (records.first(), records.last()) else { return };
         let batch = ReceivedBatch {
-            stream: Stream::Desired,
+            stream,
             epoch,
             session,
-            cursor,
-            to: Seq::new(self.seq),
+            cursor: first.seq.minus(1),
+            to: last.seq,
             mark: Mark::new(1),
             base: Seq::ZERO,
             left: Count::ZERO,
@@ -401,12 +427,32 @@ pub struct Sse {
 }
 
 impl Sse {
-    /// The next event: its id and its data.
+    /// The next state: its id and its data.
     pub async fn next<T: DeserializeOwned>(&mut self) -> (String, T) {
+        loop {
+            let (_, id, data) = self.event().await;
+            if let Some(id) = id {
+                return (id, serde_json::from_str(&data).unwrap());
+            }
+        }
+    }
+
+    /// The next event of a name.
+    pub async fn next_of<T: DeserializeOwned>(&mut self, name: &str) -> T {
+        loop {
+            let (found, _, data) = self.event().await;
+            if found == name {
+                return serde_json::from_str(&data).unwrap();
+            }
+        }
+    }
+
+    /// The next event: its name, its id where it has one, its data.
+    async fn event(&mut self) -> (String, Option<String>, String) {
         loop {
             while let Some((event, rest)) = self.text.split_once("\n\n") {
                 let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name).map(str::to_owned));
-                let found = field("data: ").map(|data| (field("id: ").unwrap(), serde_json::from_str(&data).unwrap()));
+                let found = field("data: ").map(|data| (field("event: ").unwrap(), field("id: "), data));
                 self.text = rest.to_owned();
                 if let Some(found) = found {
                     return found;
