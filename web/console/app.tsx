@@ -8,7 +8,7 @@ import { Button, IconButton } from "../shared/ui/button.tsx";
 import { Badge, Empty, SkeletonBox } from "../shared/ui/feedback.tsx";
 import { Choices } from "../shared/ui/field.tsx";
 import { Icon, type IconNode } from "../shared/ui/icon.tsx";
-import { locale, setLocale } from "../shared/ui/locale.ts";
+import { locale } from "../shared/ui/locale.ts";
 import { place } from "../shared/ui/route.ts";
 import { setTheme, theme } from "../shared/ui/theme.ts";
 import { Toasts } from "../shared/ui/toast.tsx";
@@ -18,7 +18,7 @@ import { LivePage } from "./pages/live.tsx";
 import { OfferEditorPage } from "./pages/offer_editor.tsx";
 import { OffersPage } from "./pages/offers.tsx";
 import { SignInPage } from "./pages/sign_in.tsx";
-import { freshAt, line, session, signOut, start } from "./state.ts";
+import { chooseLanguage, freshAt, line, session, signOut, start } from "./state.ts";
 import { type TextKey, t } from "./texts.ts";
 
 const TASKS: readonly { href: string; icon: IconNode; key: TextKey }[] = [
@@ -97,7 +97,7 @@ function Desk() {
               { value: "de", label: t("language.de") },
               { value: "en", label: t("language.en") },
             ]}
-            onChange={setLocale}
+            onChange={chooseLanguage}
           />
           <div class="row">
             <IconButton icon={dark ? Sun : Moon} label={t(dark ? "theme.light" : "theme.dark")} onPress={() => setTheme(dark ? "light" : "dark")} />

@@ -97,7 +97,8 @@ export function toDraft(form: Form): OfferDraft | undefined {
     target: { stores: [...form.stores], zones: [...form.zones], surfaces: [...form.surfaces] },
     variants: owned.map((surface) => ({ surface, content: content(form.own[surface] ?? form.words) })),
     fallback: content(form.words),
-    fallback_for: form.surfaces.filter((surface) => !owned.includes(surface)),
+    // Of every kind of surface, wanted now or not: an offer has something to show wherever it turns up.
+    fallback_for: SURFACE_KINDS.filter((surface) => !owned.includes(surface)),
     rule: form.rule,
     value_percent: form.value,
     push: form.push,

@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals";
 import { ApiError, type Fault, ask } from "../shared/api.ts";
 import { type Line, type LineState, openLine } from "../shared/sse.ts";
-import type { DecisionView, LinkEvent, Me, NodeLink, OfferView, StoreLive } from "../shared/types.ts";
+import type { DecisionView, Language, LinkEvent, Me, MeChange, NodeLink, OfferView, StoreLive } from "../shared/types.ts";
 import { setLocale } from "../shared/ui/locale.ts";
 import { withDecision } from "./stream.ts";
 
@@ -44,6 +44,12 @@ export function signedIn(me: Me): void {
   setLocale(me.language);
   session.value = { state: "in", me };
   watch(stream?.store);
+}
+
+/** The choice goes into the profile, so that the next page and the next mail speak it, too. */
+export function chooseLanguage(language: Language): void {
+  setLocale(language);
+  ask<Me>("/v1/me", { method: "PUT", body: { language } satisfies Partial<MeChange> }).catch(() => undefined);
 }
 
 export async function signOut(): Promise<void> {

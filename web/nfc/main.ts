@@ -35,6 +35,10 @@ view.onTouch = () => {
   const body: NfcTap = { tap: newKey(), traceparent: newTraceparent() };
   ask(`${path}/taps`, { method: "POST", body }).catch(() => view.away(true));
 };
+// A button beside the display, for whoever cannot reach the glass, is a keyboard to the browser.
+addEventListener("keydown", (event) => {
+  if ((event.key === "Enter" || event.key === " ") && !event.repeat) view.onTouch();
+});
 view.onOver = () => view.show({ state: "quiet", content: invitation });
 
 keepAwake();

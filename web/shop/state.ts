@@ -21,6 +21,10 @@ export const cards = signal<readonly Card[] | undefined>(undefined);
 export const bookmarks = signal<readonly Bookmark[] | undefined>(undefined);
 export const consents = signal<Consents | undefined>(undefined);
 export const visit = signal<VisitView | undefined>(undefined);
+/** Rises when a visit has opened or closed: the list of visits is then old. */
+export const visitChanges = signal(0);
+/** The first answers are all there, or have failed: from here on, home stands in its final layout. */
+export const arrived = signal(false);
 export const push = signal<PushMessage | undefined>(undefined);
 /** The last refusal of a check-in that the store sent, for the page that waits for it. */
 export const refusal = signal<CheckInRefusal | undefined>(undefined);
@@ -53,6 +57,7 @@ export function signedOut(): void {
   stream?.close();
   stream = undefined;
   session.value = { state: "out" };
+  arrived.value = false;
   for (const kept of [home, cards, bookmarks, consents, visit, push, justOpened, refusal]) kept.value = undefined;
 }
 
@@ -71,6 +76,7 @@ export async function refresh(): Promise<void> {
     part<Feed>("/v1/me/feed", (answer) => (cards.value = alive(answer.cards, now()))),
     part<Bookmarks>("/v1/me/bookmarks", (answer) => (bookmarks.value = answer.bookmarks)),
   ]);
+  arrived.value = true;
 }
 
 function lineChanged(state: LineState): void {
@@ -110,6 +116,7 @@ function take(name: string, data: unknown): void {
 }
 
 function visitChanged(changed: VisitView): void {
+  visitChanges.value += 1;
   if (changed.closed_at !== null) {
     if (visit.value?.visit === changed.visit) visit.value = undefined;
     return;

@@ -24,13 +24,17 @@ const content = (text: string) => ({ ...words(text), class: "P0" as const, image
 
 describe("the form of an offer", () => {
   it("comes back as the draft it was made from", () => {
-    const whole: OfferDraft = { ...draft, fallback: content("common"), fallback_for: ["phone"], variants: [{ surface: "screen", content: content("own") }] };
+    const whole: OfferDraft = { ...draft, fallback: content("common"), fallback_for: ["nfc_monitor", "phone", "tablet"], variants: [{ surface: "screen", content: content("own") }] };
     expect(toDraft(toForm(whole))).toEqual(whole);
   });
   it("takes the words of the only variant as the common ones when there is no fallback", () => {
     const made = toDraft(toForm({ ...draft, variants: [{ surface: "phone", content: content("only") }] }));
     expect(made?.fallback?.headline.de).toBe("only");
-    expect(made?.fallback_for).toEqual(["screen", "phone"]);
+    expect(made?.fallback_for).toEqual(["screen", "nfc_monitor", "phone", "tablet"]);
+  });
+  it("declares the common words for every kind of surface without words of its own, wanted or not", () => {
+    const form = { ...toForm(draft), surfaces: ["screen" as const], own: { screen: words("own"), phone: words("kept for later") } };
+    expect(toDraft(form)?.fallback_for).toEqual(["nfc_monitor", "phone", "tablet"]);
   });
   it("names what is missing and sends nothing until then", () => {
     const form = emptyForm(Date.parse(draft.from), "");

@@ -29,8 +29,7 @@ export function Notice({ tone = "accent", title, children, action }: { tone?: "a
   );
 }
 
-/** Nothing here yet: what this is, and one next step. */
-/** `page`: it is all that the page holds, so its title is the page's heading. */
+/** Nothing here yet: what this is, and one next step. `page`: it is all that the page holds, so its title is the page's heading. */
 export function Empty({ art, title, page = false, children, action }: { art?: string; title: string; page?: boolean; children?: ComponentChildren; action?: ComponentChildren }) {
   return (
     <div class="empty">
@@ -50,6 +49,15 @@ export function SkeletonLines({ widths }: { widths: readonly number[] }) {
         <div key={at} class="skeleton line" style={{ width: `${width}%` }} />
       ))}
     </div>
+  );
+}
+
+/** A sentence of which only a number is not known yet: its shape is that of the sentence, wherever it wraps. */
+export function SkeletonText({ text }: { text: string }) {
+  return (
+    <p aria-hidden="true">
+      <span class="skeleton text">{text}</span>
+    </p>
   );
 }
 

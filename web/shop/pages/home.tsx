@@ -9,7 +9,7 @@ import { Icon } from "../../shared/ui/icon.tsx";
 import { locale } from "../../shared/ui/locale.ts";
 import { OfferCard } from "../parts/card.tsx";
 import { Head } from "../parts/header.tsx";
-import { bookmarks, cards, checkOut, home, visit } from "../state.ts";
+import { arrived, bookmarks, cards, checkOut, home, visit } from "../state.ts";
 import { type TextKey, t } from "../texts.ts";
 import { BookmarkRow } from "./bookmarks.tsx";
 
@@ -30,7 +30,7 @@ export function HomePage() {
   return (
     <div class="page">
       {open ? <Head title={open.store_name} above={t("home.since", { time: clock(open.opened_at, locale.value) })} /> : <Head title={t(shown ? TITLES[shown.context] : "home.title.home")} />}
-      {shown ? shown.elements.map((element) => <Part key={element} element={element} />) : [<SkeletonBox key="a" height="6rem" />, <SkeletonBox key="b" height="14rem" />]}
+      {shown && arrived.value ? shown.elements.map((element) => <Part key={element} element={element} />) : [<SkeletonBox key="a" height="6rem" />, <SkeletonBox key="b" height="14rem" />]}
     </div>
   );
 }

@@ -5,7 +5,7 @@ import { ask } from "../../shared/api.ts";
 import { dayAndClock } from "../../shared/format.ts";
 import type { Restraint, Visits } from "../../shared/types.ts";
 import { Button } from "../../shared/ui/button.tsx";
-import { SkeletonBox, SkeletonLines } from "../../shared/ui/feedback.tsx";
+import { SkeletonBox, SkeletonText } from "../../shared/ui/feedback.tsx";
 import { Choices, Switch } from "../../shared/ui/field.tsx";
 import { Icon } from "../../shared/ui/icon.tsx";
 import { useLoaded } from "../../shared/ui/load.ts";
@@ -13,11 +13,13 @@ import { locale } from "../../shared/ui/locale.ts";
 import { type Theme, setTheme, theme } from "../../shared/ui/theme.ts";
 import { Head } from "../parts/header.tsx";
 import { Languages } from "../parts/languages.tsx";
-import { changeMe, session, signOut } from "../state.ts";
+import { changeMe, session, signOut, visitChanges } from "../state.ts";
 import { t } from "../texts.ts";
 
 const CHANNELS = ["push", "email", "sms"] as const;
 const PAUSES = [1, 7, 30] as const;
+/** Interruptions left in a visit that has just begun: how long that sentence is. */
+const LEFT_USUALLY = 3;
 
 export function MePage() {
   const current = session.value;
@@ -39,7 +41,7 @@ export function MePage() {
           </>
         ) : (
           <>
-            {restraint.data ? <p class="quiet">{t("me.left", { count: Math.max(0, Math.floor(restraint.data.left_now)) })}</p> : restraint.error ? <p class="quiet">{t("offline.plain")}</p> : <SkeletonLines widths={[80]} />}
+            {restraint.data ? <p class="quiet">{t("me.left", { count: Math.max(0, Math.floor(restraint.data.left_now)) })}</p> : restraint.error ? <p class="quiet">{t("offline.plain")}</p> : <SkeletonText text={t("me.left", { count: LEFT_USUALLY })} />}
             <div class="row">
               {PAUSES.map((days) => (
                 <Button key={days} onPress={() => void changeMe({ pause_days: days })}>
@@ -82,26 +84,27 @@ export function MePage() {
         </div>
       </section>
 
-      <OwnVisits />
       <div class="center">
         <Button icon={LogOut} onPress={() => void signOut()}>
           {t("me.sign_out")}
         </Button>
       </div>
+      <OwnVisits />
     </div>
   );
 }
 
 function Channels({ restraint }: { restraint: Restraint | undefined }) {
   const [changed, setChanged] = useState<Record<string, boolean>>({});
-  if (!restraint) return <SkeletonBox height="8rem" />;
+  // The switches stand from the beginning and can be pressed as soon as their state is known.
   return (
-    <div>
+    <div aria-busy={restraint === undefined}>
       {CHANNELS.map((channel) => (
         <Switch
           key={channel}
           label={t(`me.channel.${channel}`)}
-          checked={changed[channel] ?? !restraint.channels_disabled.includes(channel)}
+          checked={changed[channel] ?? (restraint !== undefined && !restraint.channels_disabled.includes(channel))}
+          disabled={restraint === undefined}
           onChange={(enabled) => {
             setChanged({ ...changed, [channel]: enabled });
             void changeMe({ channel: { channel, enabled } });
@@ -113,7 +116,7 @@ function Channels({ restraint }: { restraint: Restraint | undefined }) {
 }
 
 function OwnVisits() {
-  const { data, error } = useLoaded(() => ask<Visits>("/v1/me/visits"), []);
+  const { data, error } = useLoaded(() => ask<Visits>("/v1/me/visits"), [visitChanges.value]);
   return (
     <section class="stack">
       <h2>{t("me.visits")}</h2>
