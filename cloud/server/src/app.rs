@@ -8,16 +8,15 @@ use std::{
     future::Future,
     net::{SocketAddr, TcpListener},
     sync::Arc,
-    time::Duration,
 };
 
-use actix::{Actor, Arbiter};
+use actix::Arbiter;
 use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn, web};
 use aisle_mesh::{
     broker::{Access, AccessRules, Broker, BrokerError, Bus, Credential, EmbeddedBroker, EmbeddedConfig, Role},
     clock::Clock,
     link::LinkConfig,
-    supervision::{Health, Lifeline, Shutdown, StopReason, start as start_supervised},
+    supervision::{Health, Shutdown, StopReason},
     sync::{
         owner_driver::{OwnerStatus, OwnerSync, OwnerSyncConfig, OwnerSyncHandle},
         transport::MqttTransport,
@@ -30,7 +29,7 @@ use aisle_schemas::{
     record::RECORD_TYPES,
     sync::Direction,
 };
-use aisle_store::{Db, StoreError, down, node, offer, retention, sealed::AddressSeal};
+use aisle_store::{Db, StoreError, down, node, offer, sealed::AddressSeal};
 use secrecy::ExposeSecret;
 use tokio::{
     sync::{oneshot, watch},
@@ -38,27 +37,21 @@ use tokio::{
 };
 
 use crate::{
-    actors::{
-        customer::{CustomerShard, Customers, Ports, SHARDS},
-        fleet::{Fleet, FleetPorts},
-        store::{Book, Desk, DeskPorts, MAILBOX as DESK_MAILBOX, StoreDesk, desired},
-    },
+    actors::store::{Book, desired},
     config::{CloudConfig, ConfigFault},
     fresh,
-    ingest::{Feed, FeedSource, Ingest},
+    ingest::{Feed, Ingest},
     keys::{KeyError, Keys},
     legal,
     mail::{MailError, MailSink, Mailer},
-    outbox,
+    owners,
     popularity::Sales,
     problem::Refusal,
     routes,
-    routing::Consumers,
     session::Sessions,
     settings::Settings,
     shared::{Shared, SharedError, memory::MemoryShared, redis::RedisShared},
     state::Cloud,
-    timers::{self, Timers},
 };
 
 /// Threads that serve HTTP.
@@ -69,8 +62,6 @@ const HTTP_CONNECTIONS_MAX: usize = 16_384;
 const PATIENCE_S: u64 = 2;
 /// Nodes at the embedded broker.
 const BROKER_CLIENTS_MAX: usize = 2_048;
-/// Time between removals of what has outlived its use.
-const RETENTION_EVERY: Duration = Duration::from_secs(300);
 
 /// Why an instance is not running.
 #[derive(Debug, thiserror::Error)]
@@ -318,7 +309,7 @@ async fn start(config: CloudConfig, clock: Arc<dyn Clock>, sink: MailSink, metri
     let (stop, stopping) = watch::channel(false);
     let sales = Sales::load(&db, &book.products).await.map_err(CloudError::Database)?;
     let shutdown = Shutdown::new();
-    let parts = Parts {
+    let parts = owners::Parts {
         db: &db,
         clock: &clock,
         shared: &shared,
@@ -329,7 +320,7 @@ async fn start(config: CloudConfig, clock: Arc<dyn Clock>, sink: MailSink, metri
         health: &health,
         shutdown: &shutdown,
     };
-    let owners = start_owners(&parts, book, source, &sync)?;
+    let owners = owners::start(&parts, book, source, &sync).map_err(CloudError::Load)?;
 
     let mailer = match &config.smtp {
         Some(smtp) => Mailer::smtp(smtp).map_err(CloudError::Mail)?,
@@ -430,89 +421,6 @@ fn known_schemas() -> std::collections::BTreeSet<String> {
             Some(format!("aisle.{noun}.{version}"))
         })
         .collect()
-}
-
-struct Parts<'a> {
-    db: &'a Db,
-    clock: &'a Arc<dyn Clock>,
-    shared: &'a Arc<dyn Shared>,
-    settings: &'a Arc<Settings>,
-    feed: &'a Feed,
-    sales: &'a Sales,
-    stopping: &'a watch::Receiver<bool>,
-    health: &'a Health,
-    shutdown: &'a Shutdown,
-}
-
-/// Actors and tasks that own state.
-struct Owners {
-    customers: Customers,
-    desk: Desk,
-    catalogue: watch::Receiver<Arc<crate::catalogue::Catalogue>>,
-    tasks: Vec<JoinHandle<()>>,
-    arbiter: Arbiter,
-}
-
-fn start_owners(parts: &Parts<'_>, book: Book, source: FeedSource, sync: &OwnerSyncHandle) -> Result<Owners, CloudError> {
-    let Parts { db, clock, shared, settings, feed, sales, stopping, health, shutdown } = parts;
-    let snapshot = book.catalogue().map_err(|error| CloudError::Load(Refusal::unavailable(error)))?;
-    let (snapshot, catalogue) = watch::channel(Arc::new(snapshot));
-    let (timers, timer_queue) = Timers::channel();
-    let ports = Arc::new(Ports::new(
-        (*db).clone(),
-        Arc::clone(clock),
-        Arc::clone(shared),
-        Arc::clone(settings),
-        catalogue.clone(),
-        sales.snapshots(),
-        (*feed).clone(),
-        timers,
-    ));
-    let arbiter = Arbiter::new();
-    let shards = (0..SHARDS).map(|_| {
-        let ports = Arc::clone(&ports);
-        CustomerShard::start_in_arbiter(&arbiter.handle(), move |_| CustomerShard::new(ports)).recipient()
-    });
-    let customers = Customers::new(shards.collect());
-    let desk_ports = Arc::new(DeskPorts {
-        db: (*db).clone(),
-        clock: Arc::clone(clock),
-        settings: Arc::clone(settings),
-        feed: (*feed).clone(),
-        snapshot,
-        health: (*health).clone(),
-        shutdown: (*shutdown).clone(),
-    });
-    let lifeline = Lifeline::new(health.register("desk"), (*shutdown).clone());
-    let desk = start_supervised(&Arbiter::current(), DESK_MAILBOX, move |_| StoreDesk::new(desk_ports, book, lifeline));
-    let desk = Desk::new(desk.recipient());
-    let fleet_ports =
-        FleetPorts { db: (*db).clone(), clock: Arc::clone(clock), shared: Arc::clone(shared), settings: Arc::clone(settings) };
-    let fleet = Fleet::new(fleet_ports).start();
-    let consumers =
-        Consumers { db: (*db).clone(), customers: customers.clone(), nodes: fleet.clone().recipient(), reports: fleet.recipient() };
-    let tasks = vec![
-        tokio::spawn(outbox::run(source, sync.logged_sender(), (*db).clone(), consumers, (*stopping).clone())),
-        tokio::spawn(timers::run(timer_queue, (*db).clone(), Arc::clone(clock), customers.clone(), (*stopping).clone())),
-        tokio::spawn((*sales).clone().run((*stopping).clone())),
-        tokio::spawn(retain((*db).clone(), Arc::clone(clock), (*stopping).clone())),
-    ];
-    Ok(Owners { customers, desk, catalogue, tasks, arbiter })
-}
-
-/// Removes what has outlived its use, now and then.
-async fn retain(db: Db, clock: Arc<dyn Clock>, mut stopping: watch::Receiver<bool>) {
-    let mut tick = tokio::time::interval(RETENTION_EVERY);
-    loop {
-        tokio::select! {
-            changed = stopping.changed() => if changed.is_err() || *stopping.borrow() { return },
-            _ = tick.tick() => {
-                if let Err(error) = retention::apply(&db, clock.now()).await {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "failed to remove what is old");
-                }
-            }
-        }
-    }
 }
 
 fn listen(address: SocketAddr, cloud: web::Data<Cloud>) -> std::io::Result<Http> {

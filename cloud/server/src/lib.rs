@@ -14,6 +14,7 @@ mod legal;
 mod live_store;
 mod mail;
 mod outbox;
+mod owners;
 mod popularity;
 mod problem;
 mod routes;
