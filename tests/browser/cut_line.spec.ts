@@ -2,7 +2,7 @@
 import { expect } from "@playwright/test";
 import { DESK, TABLET, test } from "./devices.ts";
 import { accessible } from "./judge.ts";
-import { codeOn, newCustomer, openDoor, signIn, unusedCode } from "./people.ts";
+import { codeOn, newCustomer, openDesk, openDoor, unusedCode } from "./people.ts";
 import { devicePage, order, pattern, store, words, world } from "./world.ts";
 
 test("the console tells a cut line, the store goes on, and what happened meanwhile follows", async ({ device }) => {
@@ -15,10 +15,7 @@ test("the console tells a cut line, the store goes on, and what happened meanwhi
   await expect(display.getByText(nfc("hint_inviting"))).toBeVisible();
   const door = await openDoor(device);
   const phone = await newCustomer(device, shop, 2);
-  const desk = await device(DESK);
-  await desk.goto(`${world.cloud}/console/live/${store.id}`);
-  await signIn(desk, world.operator, say);
-  await desk.getByRole("button", { name: say("language.en"), exact: true }).click();
+  const desk = await openDesk(device, world.operator, `/console/live/${store.id}`);
   const fleet = await desk.context().newPage();
   await fleet.goto(`${world.cloud}/console/fleet`);
   const node = fleet.getByRole("row").filter({ hasText: store.id });

@@ -2,7 +2,7 @@
 import { type BrowserContextOptions, type Page, expect } from "@playwright/test";
 import { DESK, PHONE, TABLET, test } from "./devices.ts";
 import { accessible, fits } from "./judge.ts";
-import { newCustomer, signIn } from "./people.ts";
+import { newCustomer, openDesk } from "./people.ts";
 import { LANGUAGES, devicePage, words, world } from "./world.ts";
 
 const UNKNOWN = "00000000000000000000000000";
@@ -41,11 +41,10 @@ for (const language of LANGUAGES) {
     });
 
     test(`console, ${language}, ${colorScheme}`, async ({ device }) => {
-      const desk = await device(themed(DESK), language);
-      await desk.goto(`${world.cloud}/console`);
-      await accessible(desk, language);
-      await signIn(desk, world.marketer, words("console", language));
-      await desk.getByRole("button", { name: words("console", language)(`language.${language}`), exact: true }).click();
+      const open: typeof device = (shape, spoken) => device(themed(shape), spoken);
+      const stranger = await open(DESK, language);
+      await judge(stranger, ["/console"], language);
+      const desk = await openDesk(open, world.marketer, "/console", language);
       await judge(desk, CONSOLE, language);
       await desk.setViewportSize({ width: 1280, height: 800 });
       await judge(desk, CONSOLE, language);

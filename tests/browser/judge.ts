@@ -1,6 +1,6 @@
 //! Owns what is judged of every page: axe, its language, that nothing moves by itself, that nothing personal is on it.
 //! Takes: a page that has settled. Emits: failed expectations.
-import AxeBuilder from "@axe-core/playwright";
+import { AxeBuilder } from "@axe-core/playwright";
 import { type Page, expect } from "@playwright/test";
 import { heard } from "./devices.ts";
 import type { Language } from "./world.ts";

@@ -1,8 +1,8 @@
 //! Owns what people do on a page, step by step as they do it: sign in with the mailed code, consent, check in at the door.
 //! Takes: pages and their words. On failure: the step that cannot be done fails the test.
-import { type APIRequestContext, type Page, expect } from "@playwright/test";
-import { type Open, PHONE, TABLET } from "./devices.ts";
-import { type Language, type Say, devicePage, world } from "./world.ts";
+import { type APIRequestContext, type BrowserContext, type Locator, type Page, expect } from "@playwright/test";
+import { DESK, type Open, PHONE, TABLET } from "./devices.ts";
+import { type Language, type Say, devicePage, words, world } from "./world.ts";
 
 let people = 0;
 
@@ -58,7 +58,7 @@ export async function signInByKeyboard(page: Page, email: string, say: Say): Pro
 const STOPS_MAX = 80;
 
 /** Walks on with the Tab key until the wanted element has focus, and looks that focus can be seen wherever it stops. */
-export async function tabTo(page: Page, wanted: import("@playwright/test").Locator): Promise<void> {
+export async function tabTo(page: Page, wanted: Locator): Promise<void> {
   for (let stop = 0; stop < STOPS_MAX; stop += 1) {
     if (await wanted.evaluate((element) => element === document.activeElement)) return;
     await page.keyboard.press("Tab");
@@ -94,6 +94,24 @@ export async function newCustomer(device: Open, say: Say, count: number, languag
   await signIn(page, newEmail(), say);
   await consent(page, count, say);
   return page;
+}
+
+type Session = Awaited<ReturnType<BrowserContext["storageState"]>>;
+const sessions = new Map<string, Session>();
+
+/** A desk of a member of staff, who signs in once: codes are not sent to one address again and again. */
+export async function openDesk(device: Open, email: string, path: string, language: Language = "en"): Promise<Page> {
+  const say = words("console", language);
+  const storageState = sessions.get(email);
+  const desk = await device(storageState ? { ...DESK, storageState } : DESK, language);
+  await desk.goto(`${world.cloud}${path}`);
+  if (!storageState) await signIn(desk, email, say);
+  // The console speaks the language of the profile until another is chosen.
+  const choice = desk.getByRole("button", { name: say(`language.${language}`), exact: true });
+  await choice.click();
+  await expect(choice).toHaveAttribute("aria-pressed", "true");
+  sessions.set(email, await desk.context().storageState());
+  return desk;
 }
 
 /** Where the code on a device's page leads, read from the page as a camera reads it. */

@@ -47,7 +47,7 @@ for (const language of LANGUAGES) {
     await phone.reload();
     await expect(phone.getByRole("listitem").filter({ hasText: kept })).toBeVisible();
 
-    await phone.getByRole("link", { name: say("bar.me") }).click();
+    await phone.getByRole("link", { name: say("bar.me"), exact: true }).click();
     await phone.getByRole("button", { name: say("me.pause.one") }).click();
     await expect(phone.getByText(pattern(say("me.paused")))).toBeVisible();
     await expect(phone.getByText(say("me.visit_open"))).toBeVisible();
@@ -60,7 +60,7 @@ for (const language of LANGUAGES) {
     await expect(phone.getByText(say("checkout.done", { store: store.name }))).toBeVisible();
     await expect(phone.getByRole("heading", { level: 1, name: store.name })).toBeHidden();
     await accessible(phone, language);
-    await phone.getByRole("link", { name: say("bar.me") }).click();
+    await phone.getByRole("link", { name: say("bar.me"), exact: true }).click();
     await expect(phone.getByText(say("me.visit_open"))).toBeHidden();
   });
 }

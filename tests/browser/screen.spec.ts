@@ -2,7 +2,7 @@
 import { type Page, expect } from "@playwright/test";
 import { DESK, TABLET, test } from "./devices.ts";
 import { accessible, impersonal } from "./judge.ts";
-import { codeOn, customerOf, newCustomer, openDoor, signIn } from "./people.ts";
+import { codeOn, customerOf, newCustomer, openDesk, openDoor } from "./people.ts";
 import { devicePage, order, pattern, store, words, world } from "./world.ts";
 
 const player = words("player", "en");
@@ -18,13 +18,6 @@ async function openScreen(page: Page, screen: string): Promise<void> {
 interface PublishedOffer {
   readonly offer: string;
   readonly draft: { price: { minor: number }; readonly product: { readonly sku: string } };
-}
-
-/** A signed-in marketer's browser, for requests of the console's own interface. */
-async function marketer(page: Page): Promise<Page> {
-  await page.goto(`${world.cloud}/console`);
-  await signIn(page, world.marketer, words("console", "en"));
-  return page;
 }
 
 async function offerOf(desk: Page, sku: string): Promise<PublishedOffer> {
@@ -52,7 +45,7 @@ test("a screen shows a new price as soon as it is published, without a black fra
     };
     look();
   });
-  const desk = await marketer(await device(DESK));
+  const desk = await openDesk(device, world.marketer, "/console");
   const { offer, draft } = await offerOf(desk, "cat-food");
   draft.price.minor = 777;
   expect((await desk.request.put(`${world.cloud}/v1/offers/${offer}`, { data: draft })).ok()).toBe(true);
@@ -71,7 +64,7 @@ test("a screen plays on while the node is away, also after a restart, and report
   await screen.evaluate(async () => {
     await navigator.serviceWorker.ready;
   });
-  const desk = await marketer(await device(DESK));
+  const desk = await openDesk(device, world.marketer, "/console");
   const plays = async () => {
     const { offers } = (await (await desk.request.get(`${world.cloud}/v1/offers`)).json()) as { offers: { plays_today: number }[] };
     return offers.reduce((sum, { plays_today }) => sum + plays_today, 0);

@@ -16,6 +16,7 @@ use aisle_tests::process::{find_program, services_are_skipped};
 use aisle_tests::services::chromium::{CHROMIUM_PATH, chromium, npm};
 use aisle_tests::world::{Profile, World, WorldPlan};
 use anyhow::{Context, Result, ensure};
+use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
@@ -26,6 +27,8 @@ const STORES: usize = 2;
 const PEOPLE: usize = 12;
 /// Visits after which the full store looks like one.
 const CHECK_INS: u64 = 8;
+/// Time after which a second code is sent to an address.
+const CODE_GAP: TimeDelta = TimeDelta::seconds(20);
 /// Orders under way; a journey gives one at a time.
 const ORDERS_MAX: usize = 4;
 /// Copy of the lock file that the installed packages come from.
@@ -78,6 +81,8 @@ async fn browse(journeys: &'static str, lively: bool) -> Result<()> {
     tokio::task::spawn_blocking(install).await.context("the installation was aborted")??;
     let mut world = WorldPlan::new(Profile::Embedded, STORES).in_real_time().as_demo().start().await?;
     populate(&world.url(), world.mail(), world.clock.as_ref()).await?;
+    // The same marketer signs in again in the browser, which is allowed after a while; so the pages also live with a clock that differs from theirs.
+    world.pass(CODE_GAP);
     let people = if lively { Some(fill(&world).await?) } else { None };
     let mut control = Control::open()?;
     let described = describe(&world, control.address).to_string();

@@ -39,6 +39,7 @@ async fn one_trace_leads_from_the_door_to_the_phone() -> Result<()> {
     world.stop().await?;
     telemetry.shutdown().await;
 
+    eprintln!("{:?}", sink.all().iter().map(|s| format!("{} {}", s.trace_id, s.name)).collect::<std::collections::BTreeSet<_>>());
     let spans = eventually("the spans are exported", async || Some(sink.trace(TRACE)).filter(|spans| spans.len() >= 4)).await;
     let names: BTreeSet<&str> = spans.iter().map(|span| span.name.as_str()).collect();
     let known: BTreeSet<&str> = spans.iter().map(|span| span.span_id.as_str()).chain([PHONE]).collect();

@@ -3,12 +3,12 @@
 //! Owns [`Settings`] and [`StoreInfo`]. Takes a checked configuration; emits typed values that every route and actor shares. Never changes
 //! while the instance runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aisle_cloud_core::gate::GatePolicy;
 use aisle_schemas::{
     code::StoreKey,
-    ids::{NodeId, StoreId},
+    ids::{NodeId, ScreenId, StoreId},
     store::StoreProfile,
 };
 use chrono_tz::Tz;
@@ -24,6 +24,8 @@ pub struct StoreInfo {
     pub zone: Tz,
     /// Checks door and tap codes.
     pub key: StoreKey,
+    /// Screens that have a programme.
+    pub screens: BTreeSet<ScreenId>,
 }
 
 /// See the module.
@@ -49,6 +51,7 @@ impl Settings {
                     profile: store.profile.clone(),
                     zone: store.profile.time_zone.parse().expect("the configuration was checked"),
                     key: StoreKey::from_hex(store.store_key.expose_secret()).expect("the configuration was checked"),
+                    screens: store.screens.iter().map(|programme| programme.screen.clone()).collect(),
                 };
                 (store.store.clone(), info)
             })

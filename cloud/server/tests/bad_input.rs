@@ -4,7 +4,13 @@
 
 mod common;
 
-use aisle_schemas::http::{Auth, cloud::ROUTES};
+use aisle_schemas::{
+    event::Event,
+    http::{Auth, cloud::ROUTES},
+    screen::ScreenCommand,
+    sync::Seq,
+};
+use aisle_store::{DownStream, down_log};
 use chrono::TimeDelta;
 use common::{AGENT, OTHER_STORE, Person, STORE, TestCloud, content, draft, product};
 use reqwest::Method;
@@ -194,4 +200,39 @@ async fn an_idempotency_key_answers_a_repeat_and_refuses_another_body() {
     let ben = cloud.person("ben@example.org").await;
     let of_ben = ben.request(Method::POST, "/v1/passes").header("idempotency-key", "k1").json(&json!({"count": 1}));
     assert_ne!(ben.send("passes", of_ben).await.expect_status(201).text, first.text, "keys are kept apart by caller");
+}
+
+#[tokio::test]
+async fn a_command_is_ordered_for_a_screen_that_there_is_and_for_a_time_that_may_be() {
+    let cloud = TestCloud::start_with(|config| {
+        let golden = include_str!("../../../schemas/golden/ScreenProgramme.json");
+        config.stores[0].screens.push(serde_json::from_str(golden).unwrap());
+    })
+    .await;
+    let (marketer, agent) = (cloud.person("marketer@aisle.example").await, cloud.person(AGENT).await);
+    let path = |store: &str, screen: &str| format!("/v1/stores/{store}/screens/{screen}/commands");
+    let (here, revert) = (path(STORE, "window-1"), json!({"ttl_s": 120, "command": {"kind": "revert"}}));
+    assert_eq!(agent.post(&here, &revert).await.refused(403).code, "not_allowed");
+    for nowhere in [path("muenchen-ost", "window-1"), path(OTHER_STORE, "window-1"), path(STORE, "window-2")] {
+        assert_eq!(marketer.post(&nowhere, &revert).await.refused(404).code, "not_found");
+    }
+    for ttl_s in [0, 3_601] {
+        let problem = marketer.post(&here, &json!({"ttl_s": ttl_s, "command": {"kind": "revert"}})).await.refused(422);
+        assert_eq!(problem.field.as_deref(), Some("/ttl_s"));
+    }
+    let mut personal = content("for you");
+    personal.class = aisle_schemas::content::ContentClass::P3;
+    let show = json!({"ttl_s": 120, "command": {"kind": "show", "content": personal, "for_s": 0}});
+    let problem = marketer.post(&here, &show).await.refused(422);
+    let fields: Vec<&str> = problem.errors.iter().map(|error| error.field.as_str()).collect();
+    assert_eq!(fields, ["/command/content/class", "/command/for_s"]);
+
+    let sent: ScreenCommand = marketer.post(&here, &revert).await.expect_status(202).json();
+    let db = cloud.db().await;
+    let mut connection = db.read().await.unwrap();
+    let orders = down_log::read(&mut connection, &cloud.node(STORE), DownStream::Order, Seq::ZERO, 10).await.unwrap();
+    let orders: Vec<Event> = orders.iter().map(|row| Event::parse(&row.event).unwrap()).collect();
+    assert_eq!(orders.len(), 1, "what was refused orders nothing");
+    assert_eq!((orders[0].id, orders[0].subject.as_deref()), (sent.id, Some("screen/window-1")));
+    assert_eq!(orders[0].data::<ScreenCommand>().unwrap(), sent);
 }

@@ -4,15 +4,16 @@
 //! mark all fields at once. What needs state (does the offer exist?) is decided by the owner of that state.
 
 use aisle_schemas::{
-    content::{Content, Money},
+    content::{Content, ContentClass, Money},
     http::{
         FieldError,
         cloud::{
             BookmarkAdd, CampaignDraft, CandidateRequest, CloudCheckIn, ConsentChange, ContextReport, DialogueReply, LegalText, MeChange,
-            OfferDraft, OutcomeReport, PassRequest, SalesReport, SignInFinish, SignInStart, TapClaim,
+            OfferDraft, OutcomeReport, PassRequest, SalesReport, ScreenCommandRequest, SignInFinish, SignInStart, TapClaim,
         },
     },
     offer::Product,
+    screen::ScreenCommandKind,
     text::LocalText,
 };
 
@@ -26,6 +27,9 @@ pub const PASSES_MAX: u8 = 5;
 const TEXT_CHARS_MAX: usize = 500;
 /// Largest price, minor units: a guard against slips, not a business rule.
 const PRICE_MINOR_MAX: i64 = 100_000_000;
+
+/// Seconds that a command to a screen may wait for it, and that it may last: what somebody does by hand, not a schedule.
+const COMMAND_S: std::ops::RangeInclusive<u32> = 1..=3_600;
 
 /// Faults found so far.
 #[derive(Default)]
@@ -220,6 +224,22 @@ impl Check for CandidateRequest {
             faults.unit("/relevance", relevance);
         }
         faults.unit("/value", self.value);
+    }
+}
+
+impl Check for ScreenCommandRequest {
+    fn check(&self, faults: &mut Faults) {
+        faults.require(COMMAND_S.contains(&self.ttl_s), "/ttl_s", "must be 1 to 3600");
+        match &self.command {
+            ScreenCommandKind::Identify { for_s } => faults.require(COMMAND_S.contains(for_s), "/command/for_s", "must be 1 to 3600"),
+            ScreenCommandKind::Show { content, for_s } => {
+                faults.content("/command/content", content);
+                let generic = matches!(content.class, ContentClass::P0 | ContentClass::P1);
+                faults.require(generic, "/command/content/class", "must be P0 or P1: everybody who passes can see a screen");
+                faults.require(COMMAND_S.contains(for_s), "/command/for_s", "must be 1 to 3600");
+            }
+            ScreenCommandKind::Revert | ScreenCommandKind::Restart => {}
+        }
     }
 }
 

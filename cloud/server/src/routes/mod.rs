@@ -77,6 +77,7 @@ fn table() -> Vec<(Method, &'static str, Route)> {
         (Get, "/v1/decisions", get().to(decision::list)),
         (Get, "/v1/stores", get().to(store::stores)),
         (Get, "/v1/stores/{store}/live", get().to(store::live)),
+        (Post, "/v1/stores/{store}/screens/{screen}/commands", post().to(store::command_screen)),
         (Get, "/v1/fleet", get().to(store::fleet)),
         (Get, "/v1/console/events", get().to(store::events)),
         (Post, "/v1/integrations/sales", post().to(integration::sales)),
