@@ -60,11 +60,11 @@ mod tests {
     fn an_earlier_open_visit_ends_when_it_was_last_seen_and_at_most_at_the_new_opening() {
         let seen_before = other(1, 0, 50, None);
         assert_eq!(
-            plan(at(100), &[seen_before.clone()]),
+            plan(at(100), std::slice::from_ref(&seen_before)),
             Plan { close: vec![(seen_before.visit, at(50))], ended_at: None, previous: Some(seen_before.visit) }
         );
         let seen_after = other(1, 0, 150, None);
-        assert_eq!(plan(at(100), &[seen_after.clone()]).close, [(seen_after.visit, at(100))]);
+        assert_eq!(plan(at(100), std::slice::from_ref(&seen_after)).close, [(seen_after.visit, at(100))]);
     }
 
     #[test]
