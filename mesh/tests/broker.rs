@@ -4,6 +4,8 @@
 //! Owns one broker per test on a free port of the loopback. Tools that are missing are skipped with a line on stderr, and fail the
 //! test where `CI=true`.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at its first surprise")]
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Output, Stdio};
 use std::time::Duration;

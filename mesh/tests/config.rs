@@ -2,6 +2,8 @@
 //!
 //! Owns a file per test in a temporary folder; the environment is an argument.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at its first surprise")]
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 

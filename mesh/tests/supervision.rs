@@ -2,6 +2,8 @@
 //!
 //! Owns a system per test. The actor under test adds numbers up in memory and fails on demand.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at its first surprise")]
+
 use actix::prelude::*;
 use aisle_mesh::supervision::{Condition, Health, Lifeline, Rebuilt, Shutdown, StopReason, Unsent, offer, rebuild, start};
 use aisle_mesh::supervision::{RESTARTS_MAX, Verdict};

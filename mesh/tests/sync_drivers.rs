@@ -2,6 +2,8 @@
 //!
 //! Owns one broker per test on a free port of the loopback, and a transport that a test can cut.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at its first surprise")]
+
 mod memory;
 
 use std::{

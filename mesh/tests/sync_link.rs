@@ -1,5 +1,7 @@
 //! Table 4.2 of SYNC.md: the node's link against the machine alone.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at its first surprise")]
+
 use std::time::Duration;
 
 use aisle_mesh::sync::{

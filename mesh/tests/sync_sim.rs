@@ -5,6 +5,9 @@
 //! their commit. Then the faults stop, and everything must converge with invariants I1 to I4 intact. `AISLE_SIM_SEEDS` sets how many seeds
 //! run; a failure prints the seed.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at its first surprise")]
+#![allow(clippy::wrong_self_convention, reason = "`to_owner` says where a message goes, not what it becomes")]
+
 mod memory;
 
 use std::{
@@ -348,7 +351,7 @@ impl World {
 
     fn break_something(&mut self) {
         match self.rng.random_range(0..4) {
-            0 => self.cut(self.now.0.as_millis() % 7 == 0),
+            0 => self.cut(self.now.0.as_millis().is_multiple_of(7)),
             1 => {
                 // The process dies: only the disk is kept.
                 self.connection = None;
@@ -588,6 +591,7 @@ fn introduction() -> NodeIntroduction {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the number of seeds is asked for where the test is started")]
 fn as_046_whatever_is_dropped_doubled_reordered_cut_or_torn_every_record_takes_effect_once_and_in_order() {
     let seeds: u64 = std::env::var("AISLE_SIM_SEEDS").ok().map_or(500, |text| text.parse().expect("AISLE_SIM_SEEDS is a number"));
     let (mut steps, mut accepted, mut slowest) = (0, 0, Duration::ZERO);

@@ -1,5 +1,7 @@
 //! Tables 4.3 and 4.4 of SYNC.md: sentences about one stream, each against the machine alone.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at its first surprise")]
+
 use std::time::Duration;
 
 use aisle_mesh::sync::{

@@ -2,6 +2,8 @@
 //!
 //! Owns a listener on a free port that speaks just enough HTTP. One test only: the subscriber is the process's.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at its first surprise")]
+
 use aisle_mesh::telemetry::{TelemetryConfig, continue_from, current_traceparent, init};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};

@@ -1,5 +1,7 @@
 //! The contract of this crate: every function on SQLite and on PostgreSQL, which the suite starts itself.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at its first surprise")]
+
 mod common;
 mod customer;
 mod database;
