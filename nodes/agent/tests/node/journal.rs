@@ -370,3 +370,23 @@ async fn as_060_a_new_epoch_logs_again_what_is_on_disk_from_one_on() {
     assert_eq!(world.seqs(Stream::Tele, 0).await, Vec::<u64>::new(), "nobody can tell whether telemetry was applied");
     assert_eq!(world.log.begin_session(1).await.unwrap().counter, 51);
 }
+
+#[tokio::test]
+async fn an_order_that_comes_after_the_last_one_was_finished_lies_above_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = open(folder.path()).await;
+    world.join().await;
+    let mut seen = 0;
+    for n in 1..=3 {
+        world.apply(Stream::Order, u64::from(n) - 1, vec![world.close_order(n)], ApplyMode::Plain).await.unwrap();
+        let waiting = world.journal.waiting_orders(seen).await.unwrap();
+        assert_eq!(waiting.iter().map(|order| order.id).collect::<Vec<_>>(), [EventId::new(1, [n; 10])]);
+        seen = waiting[0].place;
+        let finished = Entry { changes: vec![StateChange::FinishOrder(waiting[0].id)], records: vec![] };
+        world.journal.commit(finished).await.unwrap();
+        if n == 2 {
+            world = reopen(world, folder.path()).await;
+            world.join().await;
+        }
+    }
+}
