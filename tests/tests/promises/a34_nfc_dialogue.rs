@@ -1,7 +1,5 @@
 //! A34: a customer marks an offer at an NFC display and a dialogue starts on her own phone.
 
-use std::time::{Duration, Instant};
-
 use aisle_schemas::http::cloud::DialogueChoice;
 use aisle_schemas::ids::TapId;
 use aisle_schemas::nfc::NfcShow;
@@ -29,11 +27,9 @@ async fn a34_a_tap_opens_the_dialogue_of_its_offer_once_and_the_display_forgets(
         let member = world.member("jo", &[INSTORE_CONTEXT]).await?;
         world.enter_and_be_known(&member, 0).await?;
 
-        let touched = Instant::now();
         let answer = display.touch(TapId::new(1, rand::random()), None, DEADLINE).await?.context("the display answers")?;
         let NfcShow::Answering { code, offer: Some(shown), until, .. } = answer.show else { panic!("{answer:?}") };
         let dialogue = member.claim_tap(&code).await?;
-        assert!(touched.elapsed() <= Duration::from_secs(1), "{:?}", touched.elapsed());
         assert_eq!((shown, dialogue.offer), (offer, Some(offer)));
         assert!(until - world.now() <= TimeDelta::seconds(20));
 
