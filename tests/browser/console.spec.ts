@@ -64,6 +64,7 @@ test("an offer is changed beside its preview, faults are named at their fields, 
   await headline.fill("one two three four five six seven eight nine ten eleven twelve thirteen");
   await expect(headline).toHaveAccessibleDescription(pattern(say("form.too_many")));
   await headline.fill("Dogs love it");
+  await desk.getByRole("switch", { name: say("form.own", { surface: say("surface.screen") }) }).click();
   await expect(desk.getByRole("img", { name: `${say("preview.screen")}: Dogs love it` })).toBeVisible();
   await desk.getByLabel(say("form.rule")).fill("visit.zone ==");
   await expect(desk.getByLabel(say("form.rule"))).toHaveAccessibleDescription(/./);

@@ -40,6 +40,7 @@ side.append(place, hint);
 main.append(words, side);
 const note = make("p", "note");
 note.hidden = true;
+note.role = "status";
 document.body.append(main, note);
 
 let ring: Countdown | undefined;

@@ -27,6 +27,7 @@ export class View {
     this.#main.addEventListener("pointerdown", () => this.onTouch());
     this.#note.className = "note";
     this.#note.hidden = true;
+    this.#note.role = "status";
     root.append(this.#main, this.#note);
   }
 

@@ -2,11 +2,13 @@
 //! Takes: `/player/{screen}`, a key once, plans and commands over SSE. Emits: pictures, plays, state, touches.
 //! On failure: plays the last plan it knows, from its own memory and cache, for as long as the node is away.
 import { ask, clockSkewMs, newKey } from "../shared/api.ts";
+import { artUrl } from "../shared/art.ts";
 import { deviceId, pair } from "../shared/device/session.ts";
 import { keepAwake } from "../shared/device/wake.ts";
 import { initialLocale } from "../shared/i18n.ts";
 import de from "../shared/locales/player.de.json";
 import en from "../shared/locales/player.en.json";
+import { BRAND_MARK } from "../shared/scene.ts";
 import { openLine } from "../shared/sse.ts";
 import type { Content, PlanItem, Play, ScreenCommand, ScreenInteraction, ScreenPlan, ScreenState } from "../shared/types.ts";
 import { rememberPlan, rememberRunning, rememberedPlan, rememberedRunning } from "./memory.ts";
@@ -106,6 +108,14 @@ function apply(fresh: ScreenPlan): void {
 
 const main = () => zones.get(plan?.layout.zones.find((zone) => zone.kind === "main")?.id ?? "");
 
+/** So that a power cut in the next minute finds the page and every picture of the plan on this machine. */
+function keepForLater(needed: ScreenPlan): void {
+  if (!("serviceWorker" in navigator)) return;
+  const pictures = needed.zones.flatMap((zone) => zone.items.map((item) => artUrl(item.content.image)));
+  const paths = [...new Set([location.pathname, artUrl(BRAND.image), BRAND_MARK, ...pictures])];
+  navigator.serviceWorker.ready.then((worker) => worker.active?.postMessage(paths), () => undefined);
+}
+
 const done: string[] = [];
 function obey({ id, issued_at, ttl_s, command }: ScreenCommand): void {
   if (done.includes(id) || now() > Date.parse(issued_at) + ttl_s * 1000) return;
@@ -155,6 +165,7 @@ function say(text: string | undefined): void {
   if (text === undefined) return;
   const note = document.createElement("p");
   note.className = "unpaired";
+  note.role = "alert";
   note.textContent = text;
   document.body.append(note);
 }
@@ -176,6 +187,7 @@ if ((await pair("screen", screen)) === "refused") {
     event(name, data) {
       if (name === "plan") {
         rememberPlan(data as ScreenPlan);
+        keepForLater(data as ScreenPlan);
         apply(data as ScreenPlan);
         say(undefined);
         beat();

@@ -1,6 +1,6 @@
 //! Owns a screen's offline start: the page and its files from the cache when the node is away.
-//! Takes: the list that the build puts in. Emits: cached answers. On failure: the browser's own error, as without it.
-import { type Precached, serveCacheFirst, serveNetworkFirst, takeOver } from "../shared/worker.ts";
+//! Takes: the list that the build puts in, the page's own list of what its plan needs. Emits: cached answers. On failure: the browser's own error, as without it.
+import { type Precached, keepFiles, serveCacheFirst, serveNetworkFirst, takeOver } from "../shared/worker.ts";
 
 declare const self: ServiceWorkerGlobalScope;
 /** Put in by the build. */
@@ -8,6 +8,10 @@ declare const __PRECACHE__: Precached;
 const CACHE = `player-${__PRECACHE__.version}`;
 
 takeOver(self, CACHE, __PRECACHE__, "player-");
+// The page that installs us came before us, and so did its pictures: it names them.
+self.addEventListener("message", (event) => {
+  if (Array.isArray(event.data)) event.waitUntil(keepFiles(CACHE, event.data as string[]));
+});
 self.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
   if (event.request.method !== "GET" || url.origin !== self.location.origin) return;

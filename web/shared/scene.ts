@@ -9,6 +9,8 @@ import en from "./locales/scene.en.json";
 import type { Content, LayoutZoneKind, Money } from "./types.ts";
 
 const TEXTS = { de, en };
+/** The mark in the corner of every picture. */
+export const BRAND_MARK = "/assets/art/icon.svg";
 
 export interface Drawn {
   readonly element: HTMLElement;
@@ -61,7 +63,7 @@ function brandStrip(): HTMLElement {
   const strip = element("p", "scene-brand");
   const mark = new Image();
   mark.alt = "";
-  mark.src = "/assets/art/icon.svg";
+  mark.src = BRAND_MARK;
   strip.append(mark, element("span", "", "aisle"));
   return strip;
 }

@@ -28,6 +28,17 @@ export function takeOver(worker: ServiceWorkerGlobalScope, cache: string, { file
   });
 }
 
+/** Fetches what is not kept yet. What cannot be had now is asked for again with the next list. */
+export async function keepFiles(cache: string, paths: readonly string[]): Promise<void> {
+  const store = await caches.open(cache);
+  const missing = async (path: string) => {
+    if (await store.match(path)) return;
+    const fresh = await fetch(path);
+    if (fresh.ok) await store.put(path, fresh);
+  };
+  await Promise.allSettled(paths.map(missing));
+}
+
 export async function serveCacheFirst(request: Request, cache: string): Promise<Response> {
   const kept = await caches.match(request);
   if (kept) return kept;
