@@ -175,6 +175,9 @@ pub fn owner_up_filter(part: Partition) -> String {
     format!("aisle/1/{part}/+/up/#")
 }
 
+/// Everything nodes of all partitions send the cloud.
+pub const OWNER_UP_ALL: &str = "aisle/1/+/+/up/#";
+
 /// The whole in-store bus.
 pub const LOCAL_ALL: &str = "local/1/#";
 

@@ -46,7 +46,7 @@ use crate::clock::Clock;
 use crate::link::{LinkEvent, Qos, SubCode};
 
 /// Everything that nodes publish (AS-098); all partitions are owned, so one filter covers them.
-const FILTER: &str = "aisle/1/+/+/up/#";
+const FILTER: &str = aisle_schemas::topic::OWNER_UP_ALL;
 /// Publishes of node tasks that wait for the window; behind it the tasks wait.
 const PUBLISHES_MAX: usize = WINDOW_CLOUD as usize;
 /// Arrivals that may be unsettled at once, twice: those of a link that was lost may still be settled.
