@@ -78,7 +78,7 @@ test("an offer is changed beside its preview, faults are named at their fields, 
 
   await desk.getByRole("row").filter({ hasText: "Dog food" }).click();
   await desk.getByRole("button", { name: say("offers.withdraw") }).click();
-  await expect(desk.getByText(say("offers.withdrawn"))).toBeVisible();
+  await expect(desk.getByRole("status").getByText(say("offers.withdrawn"))).toBeVisible();
 });
 
 test("the decision log says why somebody without consent got nothing", async ({ device }) => {

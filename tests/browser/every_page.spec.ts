@@ -63,6 +63,9 @@ for (const language of LANGUAGES) {
       });
     }
     const guide = await device(DESK, language);
-    await judge(guide, ["/_styleguide"], language);
+    await guide.goto(`${world.cloud}/_styleguide`);
+    await expect(guide.getByRole("heading", { level: 1 })).toBeVisible();
+    await accessible(guide, language);
+    await fits(guide);
   });
 }

@@ -19,6 +19,7 @@ async function pictures(page: Page, name: string): Promise<void> {
   for (const [size, viewport] of Object.entries(SIZES)) {
     await test.step(`${name}-${size}`, async () => {
       await page.setViewportSize(viewport);
+      await page.mouse.move(0, 0);
       await page.evaluate(() => document.fonts.ready);
       await fits(page);
       const picture = await page.screenshot({ animations: "disabled", caret: "hide" });
@@ -60,7 +61,7 @@ for (const { name, language, colorScheme } of LOOKS) {
   });
 
   test(`console${name}`, async ({ device }) => {
-    const desk = await openDesk((shape, spoken) => device({ ...shape, colorScheme }, spoken), world.marketer, `/console/live/${busy.id}`, language);
+    const desk = await openDesk((shape, spoken) => device({ ...shape, colorScheme }, spoken), world.agent, `/console/live/${busy.id}`, language);
     await expect(desk.locator(".screens .scene-price").first()).toBeVisible();
     await expect(desk.getByRole("region", { name: words("console", language)("live.stream") }).getByRole("button").nth(8)).toBeVisible();
     await pictures(desk, `console${name}`);

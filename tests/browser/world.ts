@@ -17,6 +17,7 @@ export interface World {
   /** Where journeys give orders to the stores. */
   readonly control: string;
   readonly marketer: string;
+  readonly agent: string;
   readonly operator: string;
   /** The first one is empty; the second one may be full of people. */
   readonly stores: readonly [Store, Store];

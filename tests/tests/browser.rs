@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 
 use actix_web::{App, HttpResponse, HttpServer, dev::ServerHandle, web};
 use aisle_sim::run::{Plan, Run, Target, populate::populate};
-use aisle_sim::world::{MARKETER, OPERATOR};
+use aisle_sim::world::{AGENT, MARKETER, OPERATOR};
 use aisle_tests::eventually;
 use aisle_tests::process::{find_program, services_are_skipped};
 use aisle_tests::services::chromium::{CHROMIUM_PATH, chromium, npm};
@@ -81,9 +81,13 @@ async fn browse(journeys: &'static str, lively: bool) -> Result<()> {
     tokio::task::spawn_blocking(install).await.context("the installation was aborted")??;
     let mut world = WorldPlan::new(Profile::Embedded, STORES).in_real_time().as_demo().start().await?;
     populate(&world.url(), world.mail(), world.clock.as_ref()).await?;
-    // The same marketer signs in again in the browser, which is allowed after a while; so the pages also live with a clock that differs from theirs.
-    world.pass(CODE_GAP);
-    let people = if lively { Some(fill(&world).await?) } else { None };
+    let people = if lively {
+        Some(fill(&world).await?)
+    } else {
+        // The same marketer signs in again in the browser, which is allowed after a while; so these pages also live with a clock that is not theirs.
+        world.pass(CODE_GAP);
+        None
+    };
     let mut control = Control::open()?;
     let described = describe(&world, control.address).to_string();
     let mut playwright = tokio::task::spawn_blocking(move || run(journeys, &described));
@@ -121,7 +125,7 @@ fn describe(world: &World, control: SocketAddr) -> serde_json::Value {
         .iter()
         .map(|store| json!({ "id": store.id(), "name": store.name, "http": store.target.http, "secrets": store.target.secrets }))
         .collect();
-    json!({ "cloud": world.url(), "control": format!("http://{control}"), "marketer": MARKETER, "operator": OPERATOR, "stores": stores })
+    json!({ "cloud": world.url(), "control": format!("http://{control}"), "marketer": MARKETER, "agent": AGENT, "operator": OPERATOR, "stores": stores })
 }
 
 /// Installs the packages of the lock file, unless they are there. Tests run side by side; one of them installs.

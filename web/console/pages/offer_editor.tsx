@@ -197,7 +197,7 @@ function Editor({ lists, known, onChange }: { lists: Lists; known: OfferView | u
       ) : null}
       <div class="editor">
         <OfferForm form={form} onChange={setForm} campaigns={lists.campaigns.campaigns} products={lists.catalogue.products} stores={lists.stores.stores} zones={lists.zones} faults={faults} gaps={tried ? gaps(form) : []} sentence={preview?.rule_sentence} />
-        <OfferPreviews form={form} preview={preview} />
+        <OfferPreviews form={form} preview={preview} complete={draft !== undefined} />
       </div>
     </div>
   );

@@ -18,7 +18,8 @@ const VIEWS: readonly { view: View; surface: SurfaceKind }[] = [
   { view: "phone", surface: "phone" },
 ];
 
-export function OfferPreviews({ form, preview }: { form: Form; preview: OfferPreview | undefined }) {
+/** `complete`: nothing is missing, so the server has been asked. */
+export function OfferPreviews({ form, preview, complete }: { form: Form; preview: OfferPreview | undefined; complete: boolean }) {
   const [view, setView] = useState<View>("screen");
   const surface = VIEWS.find((known) => known.view === view)?.surface ?? "screen";
   const content = previewContent(form, surface);
@@ -35,7 +36,7 @@ export function OfferPreviews({ form, preview }: { form: Form; preview: OfferPre
       </section>
       <section class="card stack">
         <h2>{t("preview.who")}</h2>
-        {preview ? <Verdicts preview={preview} /> : <SkeletonLines widths={[90, 70, 50, 40]} />}
+        {preview ? <Verdicts preview={preview} /> : complete ? <SkeletonLines widths={[90, 70, 50, 40]} /> : <p class="quiet">{t("preview.incomplete")}</p>}
       </section>
     </aside>
   );

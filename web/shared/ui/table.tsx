@@ -32,10 +32,11 @@ export function Table<Row>({ caption, columns, rows, rowKey, empty, onOpen, sele
   const [order, setOrder] = useState<{ key: string; down: boolean }>();
   const by = columns.find((column) => column.key === order?.key)?.sort;
   const sorted = rows && by ? [...rows].sort((a, b) => compare(by(a), by(b)) * (order?.down ? -1 : 1)) : rows;
-  if (sorted?.length === 0) return <>{empty}</>;
+  if (sorted === undefined) return <Waiting caption={caption} columns={columns.length} />;
+  if (sorted.length === 0) return <>{empty}</>;
   return (
     <div class="table-wrap" tabIndex={0} role="region" aria-label={caption}>
-      <table class="table" aria-busy={sorted === undefined}>
+      <table class="table">
         <caption class="sr">{caption}</caption>
         <thead>
           <tr>
@@ -54,33 +55,44 @@ export function Table<Row>({ caption, columns, rows, rowKey, empty, onOpen, sele
           </tr>
         </thead>
         <tbody>
-          {sorted === undefined
-            ? Array.from({ length: SKELETON_ROWS }, (_, at) => (
-                <tr key={at}>
-                  {columns.map((column) => (
-                    <td key={column.key}>
-                      <SkeletonLines widths={[60 + ((at * 17) % 35)]} />
-                    </td>
-                  ))}
-                </tr>
-              ))
-            : sorted.map((row) => (
-                <tr
-                  key={rowKey(row)}
-                  tabIndex={onOpen ? 0 : undefined}
-                  aria-selected={selected === undefined ? undefined : rowKey(row) === selected}
-                  onClick={() => onOpen?.(row)}
-                  onKeyDown={(event) => {
-                    if (onOpen && event.target === event.currentTarget && event.key === "Enter") onOpen(row);
-                  }}
-                >
-                  {columns.map((column) => (
-                    <td key={column.key} class={column.end ? "end" : undefined}>
-                      {column.cell(row)}
-                    </td>
-                  ))}
-                </tr>
+          {sorted.map((row) => (
+            <tr
+              key={rowKey(row)}
+              tabIndex={onOpen ? 0 : undefined}
+              aria-selected={selected === undefined ? undefined : rowKey(row) === selected}
+              onClick={() => onOpen?.(row)}
+              onKeyDown={(event) => {
+                if (onOpen && event.target === event.currentTarget && event.key === "Enter") onOpen(row);
+              }}
+            >
+              {columns.map((column) => (
+                <td key={column.key} class={column.end ? "end" : undefined}>
+                  {column.cell(row)}
+                </td>
               ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** Heads come with the rows: they set the widths of the columns, and a head that has been read does not move. */
+function Waiting({ caption, columns }: { caption: string; columns: number }) {
+  return (
+    <div class="table-wrap">
+      <table class="table" aria-busy="true" aria-label={caption}>
+        <tbody>
+          {Array.from({ length: SKELETON_ROWS }, (_, row) => (
+            <tr key={row}>
+              {Array.from({ length: columns }, (_, column) => (
+                <td key={column}>
+                  <SkeletonLines widths={[60 + ((row * 17) % 35)]} />
+                </td>
+              ))}
+            </tr>
+          ))}
         </tbody>
       </table>
     </div>
