@@ -9,6 +9,7 @@ import { setLocale } from "../shared/ui/locale.ts";
 import { toast } from "../shared/ui/toast.tsx";
 import { alive, backAt, withCard, withoutCard } from "./feed.ts";
 import { t } from "./texts.ts";
+import { uncrossed } from "./uncrossed.ts";
 
 export type Session = { readonly state: "unknown" } | { readonly state: "out" } | { readonly state: "in"; readonly me: Me } | { readonly state: "unreachable"; readonly fault: Fault | undefined };
 
@@ -61,11 +62,18 @@ export function signedOut(): void {
   for (const kept of [home, cards, bookmarks, consents, visit, push, justOpened, refusal]) kept.value = undefined;
 }
 
-/** Each part by itself: one that fails leaves its last state on screen. */
+let heard = 0;
+let refreshes = 0;
+
+/** Each part by itself: one that fails leaves its last state on screen. A later refresh makes an earlier one void. */
 export async function refresh(): Promise<void> {
+  refreshes += 1;
+  const mine = refreshes;
   const part = async <T>(path: string, into: (answer: T) => void) => {
     try {
-      into(await ask<T>(path));
+      const answer = await uncrossed(() => ask<T>(path), () => heard);
+      if (mine !== refreshes || answer === undefined) return;
+      into(answer);
       freshAt.value = Date.now();
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) signedOut();
@@ -73,19 +81,21 @@ export async function refresh(): Promise<void> {
   };
   await Promise.all([
     part<Home>("/v1/me/home", (answer) => (home.value = answer)),
-    part<Feed>("/v1/me/feed", (answer) => (cards.value = alive(answer.cards, now()))),
+    part<Feed>("/v1/me/feed", (answer) => (cards.value = alive(answer.cards, now()).filter(({ card }) => !waiting.has(card)))),
     part<Bookmarks>("/v1/me/bookmarks", (answer) => (bookmarks.value = answer.bookmarks)),
   ]);
-  arrived.value = true;
+  if (mine === refreshes) arrived.value = true;
 }
 
 function lineChanged(state: LineState): void {
   if (state === "refused") return signedOut();
-  if (state === "live" && line.value === "offline") void refresh();
+  // What happened before the stream stood was heard by nobody.
+  if (state === "live") void refresh();
   line.value = state;
 }
 
 function take(name: string, data: unknown): void {
+  heard += 1;
   freshAt.value = Date.now();
   switch (name) {
     case "card":

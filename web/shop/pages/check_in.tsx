@@ -9,7 +9,7 @@ import { Button } from "../../shared/ui/button.tsx";
 import { Empty } from "../../shared/ui/feedback.tsx";
 import { go } from "../../shared/ui/route.ts";
 import { readCode } from "../code.ts";
-import { justOpened, refusal, visit } from "../state.ts";
+import { justOpened, refresh, refusal, visit } from "../state.ts";
 import { type TextKey, t } from "../texts.ts";
 
 const REFUSALS: Readonly<Record<string, TextKey>> = {
@@ -63,6 +63,7 @@ export function CheckInPage({ code, nfc }: { code: string; nfc: boolean }) {
         if (me.visit && me.visit.closed_at === null) {
           justOpened.value = me.visit;
           visit.value = me.visit;
+          void refresh();
         } else {
           setStep({ at: "refused", reason: "not_ready" });
         }
