@@ -1,5 +1,5 @@
 # make demo: the whole mesh in one process · make test: everything CI runs · make lint · make schemas: generated files
-.PHONY: demo test test-deps test-web test-rust lint schemas screens pages open
+.PHONY: demo test test-deps test-web test-rust lint schemas screens
 SHELL := bash
 
 demo: ## needs Rust and Node alone
@@ -14,13 +14,7 @@ test-web:
 	cd web && npm ci --ignore-scripts --no-audit --no-fund && npm run check && npm test
 
 test-rust:
-	cargo nextest run --workspace --no-fail-fast -E 'not (test(every_page_is_open_to_everyone) | test(one_trace_leads) | test(every_route_answers_bad_input))'
-
-open: ## two journeys that are known to fail, and say how
-	cargo nextest run -p aisle-tests -E 'test(one_trace_leads) | test(every_route_answers_bad_input)'
-
-pages: ## axe, layout and canaries on every page in both themes and languages: minutes of browser, on a machine of its own
-	cargo nextest run -p aisle-tests -E 'test(every_page_is_open_to_everyone)'
+	cargo nextest run --workspace --no-fail-fast
 
 lint:
 	cargo fmt --all --check

@@ -190,6 +190,17 @@ fn as_048_no_subscriber_pauses_until_somebody_is_there_again() {
 }
 
 #[test]
+fn as_047_a_welcome_acknowledges_what_was_applied_before_the_last_session_ended() {
+    let (mut up, _) = Up::open([3, 3, 0], credit(2));
+    let streams = [Stream::Sess, Stream::Audit].into_iter().map(|stream| (stream, StreamState { next: Seq::new(4), ..StreamState::EMPTY }));
+    let state = Box::new(SendState { epoch: EPOCH, mark: Mark::ZERO, lineage: Vec::new(), streams: streams.collect() });
+    let cursors = [(Stream::Sess, Seq::new(2)), (Stream::Audit, Seq::ZERO)].into_iter().collect();
+    let out = up.give(at(1), SenderInput::Open { state, cursors, credit: credit(2), batch_bytes: BATCH_BYTES_MAX });
+    let acked: Vec<_> = out.iter().filter(|output| matches!(output, SenderOutput::CommitAcked { .. })).collect();
+    assert_eq!(acked, [&SenderOutput::CommitAcked { stream: Stream::Sess, acked: Seq::new(2) }]);
+}
+
+#[test]
 fn what_is_logged_before_the_session_opens_is_sent_after() {
     let (mut up, _) = Up::open([0, 0, 0], credit(2));
     up.give(at(1), SenderInput::Close);

@@ -13,7 +13,8 @@ use crate::process::{Process, Signal};
 
 static BINARY: OnceCell<PathBuf> = OnceCell::const_new();
 
-/// The binary, built for the whole workspace and with the profile of the tests, as these are: so nothing is compiled twice.
+/// The binary, built beside the tests of the whole workspace and with their profile: so with the same features of every crate, and nothing is
+/// compiled twice.
 ///
 /// # Errors
 /// When it does not build.
@@ -22,9 +23,20 @@ pub async fn binary() -> Result<&'static Path> {
     Ok(path)
 }
 
+/// What the test runner says of the package under test. Build scripts that watch it would run again, and everything behind them.
+const OF_THE_RUNNER: [&str; 3] = ["CARGO_PKG_", "CARGO_MANIFEST_", "OUT_DIR"];
+
+const BUILD: &str = "build --quiet --workspace --profile test --tests --bin aisle --message-format json-render-diagnostics";
+
 fn build() -> Result<PathBuf> {
-    let output = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--workspace", "--profile", "test", "--bin", "aisle", "--message-format", "json-render-diagnostics"])
+    let mut command = Command::new(env!("CARGO"));
+    for (name, _) in std::env::vars_os() {
+        if OF_THE_RUNNER.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
+    let output = command
+        .args(BUILD.split(' '))
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
         .output()
         .context("failed to run cargo")?;
@@ -32,7 +44,7 @@ fn build() -> Result<PathBuf> {
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "aisle")
+        .filter(|message| message["target"]["name"] == "aisle" && message["profile"]["test"] == false)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
         .context("cargo names no executable")
 }

@@ -34,6 +34,9 @@ fn is_program(file: &Path) -> bool {
     file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
+/// Lines of a child's output that a failing test shows.
+const LINES_SHOWN: usize = 40;
+
 /// How a process is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
@@ -146,6 +149,11 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let output = self.output();
+            let last: Vec<_> = output.lines().rev().take(LINES_SHOWN).collect();
+            eprintln!("--- {} said last:\n{}", self.name, last.into_iter().rev().collect::<Vec<_>>().join("\n"));
+        }
         if let Err(error) = self.end(self.stop) {
             eprintln!("failed to stop {}: {error:#}", self.name);
         }

@@ -250,6 +250,10 @@ impl Sender {
                     let head = head.max(self.told.get(stream).copied().unwrap_or_default());
                     let cursor = cursors.get(stream).copied().unwrap_or_default();
                     self.flows.set(stream, Flow::new(cursor, head.max(cursor), now));
+                    // A peer that applied what it could not acknowledge before the link went says so by its cursor.
+                    if state.streams.get(stream).is_some_and(|known| known.acked < cursor) {
+                        out.push(SenderOutput::CommitAcked { stream, acked: cursor });
+                    }
                 }
                 self.log = Some(state);
             }
