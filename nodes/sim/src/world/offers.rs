@@ -51,7 +51,7 @@ fn content(row: &Row, surface: SurfaceKind) -> Content {
     let line = match surface {
         SurfaceKind::Screen | SurfaceKind::Tablet => LocalText::new("Nur diese Woche", "This week only"),
         SurfaceKind::NfcMonitor => LocalText::new("Antippen und merken", "Tap to keep this"),
-        SurfaceKind::Phone => LocalText::new("Für dich im Markt", "For you, in this store"),
+        SurfaceKind::Phone => LocalText::new("Für Sie in diesem Markt", "For you, in this store"),
     };
     Content {
         class: ContentClass::P0,
