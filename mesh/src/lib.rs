@@ -11,3 +11,4 @@ pub mod link;
 pub mod supervision;
 pub mod sync;
 pub mod telemetry;
+pub mod tls;

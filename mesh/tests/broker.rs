@@ -119,6 +119,7 @@ fn config(address: SocketAddr, name: &str) -> LinkConfig {
         client_id: name.to_owned(),
         username: Some(name.to_owned()),
         password: Some(secret(name)),
+        tls: None,
         will: None,
         keep_alive: Duration::from_secs(20),
         receive_max: 16,

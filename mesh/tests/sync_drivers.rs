@@ -100,6 +100,7 @@ impl World {
                 client_id: role.name().to_string(),
                 username: Some(role.name().to_string()),
                 password: Some(secret_from_random([1; 16])),
+                tls: None,
                 will: None,
                 keep_alive: KEEP_ALIVE,
                 receive_max,

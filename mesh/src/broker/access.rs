@@ -1,10 +1,10 @@
 //! Who may connect to a broker, and what they may publish and subscribe to.
 //!
 //! Owns: the accounts of one broker and their grants. Pure data: the embedded broker asks it on every packet, and
-//! `mosquitto` writes the same rules as files. Takes: identities, secrets, topics. Emits: an identity or a typed
+//! `mosquitto` writes the same rules as files. Takes: identities, secrets, certificates, topics. Emits: an identity or a typed
 //! refusal. On failure: refuses; there is no default that allows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use aisle_schemas::ids::{DeviceId, InstanceId, NodeId, StoreId};
@@ -12,6 +12,7 @@ use aisle_schemas::topic::{self, DECLARATIONS, DeviceKind, Publisher};
 
 use super::credential::Credential;
 use super::filter::{filter_covers, filter_is_valid, filter_matches, topic_is_valid};
+use crate::tls::{Certificate, Fingerprint};
 
 /// Name of the store's box on its own bus. A device's name holds a dot, so none is called this.
 const STORE_NODE: &str = "node";
@@ -153,6 +154,12 @@ pub enum Refusal {
     /// The secret is not that of the account.
     #[error("wrong secret")]
     SecretWrong,
+    /// The connection shows no certificate of ours.
+    #[error("no certificate of ours was shown")]
+    CertificateMissing,
+    /// The certificate was revoked.
+    #[error("certificate was revoked")]
+    CertificateRevoked,
     /// The client id belongs to somebody else.
     #[error("client id is not one this account may use")]
     ClientIdForeign,
@@ -175,6 +182,8 @@ impl Refusal {
             Self::CredentialsMissing => "credentials_missing",
             Self::AccountUnknown => "account_unknown",
             Self::SecretWrong => "secret_wrong",
+            Self::CertificateMissing => "certificate_missing",
+            Self::CertificateRevoked => "certificate_revoked",
             Self::ClientIdForeign => "client_id_foreign",
             Self::WillForbidden => "will_forbidden",
             Self::PublishForbidden => "publish_forbidden",
@@ -187,7 +196,7 @@ impl Refusal {
 #[derive(Debug, Clone)]
 pub struct Account {
     role: Role,
-    credential: Credential,
+    credential: Option<Credential>,
     publish: Vec<String>,
     subscribe: Vec<String>,
 }
@@ -199,10 +208,10 @@ impl Account {
         &self.role
     }
 
-    /// What its secret is checked against.
+    /// What its secret is checked against; `None` where it signs in with a certificate alone.
     #[must_use]
-    pub fn credential(&self) -> &Credential {
-        &self.credential
+    pub fn credential(&self) -> Option<&Credential> {
+        self.credential.as_ref()
     }
 }
 
@@ -210,6 +219,7 @@ impl Account {
 #[derive(Debug, Clone, Default)]
 pub struct AccessRules {
     accounts: BTreeMap<String, Account>,
+    revoked: BTreeSet<Fingerprint>,
 }
 
 impl AccessRules {
@@ -221,10 +231,30 @@ impl AccessRules {
 
     /// Lets an account in, or replaces its role and secret. Returns the name it signs in with.
     pub fn admit(&mut self, role: Role, credential: Credential) -> AccountName {
+        self.enter(role, Some(credential))
+    }
+
+    /// Lets an account in that has no secret: its certificate says who it is (AS-098).
+    pub fn admit_certified(&mut self, role: Role) -> AccountName {
+        self.enter(role, None)
+    }
+
+    fn enter(&mut self, role: Role, credential: Option<Credential>) -> AccountName {
         let name = role.name();
         let account = Account { publish: role.publish(), subscribe: role.subscribe(), role, credential };
         self.accounts.insert(name.as_str().to_owned(), account);
         name
+    }
+
+    /// Certificates that are shut out.
+    #[must_use]
+    pub fn revoked(&self) -> &BTreeSet<Fingerprint> {
+        &self.revoked
+    }
+
+    /// Shuts out exactly these certificates, whoever holds them.
+    pub fn set_revoked(&mut self, revoked: BTreeSet<Fingerprint>) {
+        self.revoked = revoked;
     }
 
     /// Shuts an account out: its next connect, publish and subscribe are refused. Returns whether it existed.
@@ -252,9 +282,37 @@ impl AccessRules {
             return Err(Refusal::CredentialsMissing);
         };
         let account = self.accounts.get(username).ok_or(Refusal::AccountUnknown)?;
-        if !account.credential.accepts(password) {
+        if !account.credential.as_ref().is_some_and(|credential| credential.accepts(password)) {
             return Err(Refusal::SecretWrong);
         }
+        self.take_in(username, account, client_id, will)
+    }
+
+    /// Whether the holder of a certificate may be here at all.
+    ///
+    /// # Errors
+    /// When the certificate was revoked or its account is gone.
+    pub fn certified(&self, certificate: &Certificate) -> Result<(), Refusal> {
+        if self.revoked.contains(&certificate.fingerprint) {
+            return Err(Refusal::CertificateRevoked);
+        }
+        let known = self.accounts.contains_key(certificate.identity.name().as_str());
+        if known { Ok(()) } else { Err(Refusal::AccountUnknown) }
+    }
+
+    /// Decides a CONNECT over TLS: the certificate alone says who it is, whatever user name and password are sent (AS-098).
+    ///
+    /// # Errors
+    /// The first reason that applies.
+    pub fn authenticate_certified(&self, certificate: &Certificate, client_id: &str, will: Option<&str>) -> Result<AccountName, Refusal> {
+        self.certified(certificate)?;
+        let name = certificate.identity.name();
+        let account = self.accounts.get(name.as_str()).ok_or(Refusal::AccountUnknown)?;
+        self.take_in(name.as_str(), account, client_id, will)
+    }
+
+    /// What holds for a client whose identity is proven.
+    fn take_in(&self, username: &str, account: &Account, client_id: &str, will: Option<&str>) -> Result<AccountName, Refusal> {
         let own_id = client_id == username;
         let free_id = !account.role.client_id_is_exact() && !self.accounts.contains_key(client_id);
         if !own_id && !free_id {

@@ -1,11 +1,11 @@
 //! The broker inside the process, on crate `mqtt5`.
 //!
-//! Owns: one listener that speaks MQTT 5 and 3.1.1, and the sessions on it. Takes: `Access`, asked at every connect,
-//! publish and subscribe. Emits: its bound address. On failure: a start that fails says why; if the accept loop ends
+//! Owns: one listener that speaks MQTT 5 and 3.1.1, plain or behind TLS with client certificates, and the sessions on it. Takes:
+//! `Access`, asked at every connect, publish and subscribe. Emits: its bound address. On failure: a start that fails says why; if the accept loop ends
 //! by itself, `ended` resolves and the process should exit. It keeps sessions and retained messages in memory only.
 
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,11 +20,13 @@ use mqtt5::packet::connect::ConnectPacket;
 use mqtt5::protocol::v5::reason_codes::ReasonCode;
 use tokio::sync::watch;
 
+use super::front::{Front, Peers};
 use super::{
     Access, Broker, BrokerError, Bus, PACKET_BYTES_MAX, QUEUE_BYTES_MAX, QUEUE_MESSAGES_MAX, RECEIVE_MAX, RETAINED_MAX, Refusal, Refused,
     SESSION_EXPIRY_H,
 };
 use crate::telemetry::Counted;
+use crate::tls::ServerTls;
 
 /// Filters one client may hold: an instance that owns every partition holds 256 (AS-089), and the rest is margin.
 const SUBSCRIPTIONS_MAX: usize = 512;
@@ -51,6 +53,8 @@ pub struct EmbeddedBroker {
     address: SocketAddr,
     shutdown: BrokerShutdownHandle,
     ended: watch::Receiver<bool>,
+    /// The listener that clients see, where it is not the library's own.
+    front: Option<Front>,
 }
 
 impl EmbeddedBroker {
@@ -60,9 +64,29 @@ impl EmbeddedBroker {
     /// When the address cannot be bound or a limit is out of range.
     pub async fn start(config: EmbeddedConfig, access: Access) -> Result<Self, BrokerError> {
         let EmbeddedConfig { bus, bind, clients_max } = config;
+        Self::run(bind, clients_max, Gate { bus, access, peers: None }).await
+    }
+
+    /// Binds, and returns once clients with certificates can connect. Secrets open nothing here.
+    ///
+    /// # Errors
+    /// When the address cannot be bound or a limit is out of range.
+    pub async fn start_tls(config: EmbeddedConfig, access: Access, tls: &ServerTls) -> Result<Self, BrokerError> {
+        let EmbeddedConfig { bus, bind, clients_max } = config;
+        let peers = Peers::default();
+        let inside = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let mut broker = Self::run(inside, clients_max, Gate { bus, access: access.clone(), peers: Some(peers.clone()) }).await?;
+        let front = Front::start(bus, bind, tls, access, broker.address, peers, clients_max).await;
+        let front = front.map_err(|error| BrokerError::Start { address: bind, reason: error.to_string() })?;
+        broker.address = front.address();
+        broker.front = Some(front);
+        Ok(broker)
+    }
+
+    async fn run(bind: SocketAddr, clients_max: usize, gate: Gate) -> Result<Self, BrokerError> {
         let failed = |reason: String| BrokerError::Start { address: bind, reason };
 
-        let gate = Arc::new(Gate { bus, access });
+        let gate = Arc::new(gate);
         let mut library = library_config(bind, clients_max);
         library.event_handler = Some(Arc::clone(&gate) as Arc<dyn BrokerEventHandler>);
         let broker = MqttBroker::with_config(library).await;
@@ -81,7 +105,7 @@ impl EmbeddedBroker {
         if ready.wait_for(|ready| *ready).await.is_err() {
             return Err(failed("accept loop ended at once".to_owned()));
         }
-        Ok(Self { address, shutdown, ended })
+        Ok(Self { address, shutdown, ended, front: None })
     }
 }
 
@@ -99,7 +123,9 @@ impl Broker for EmbeddedBroker {
         }
     }
 
-    async fn stop(self: Box<Self>) {
+    async fn stop(mut self: Box<Self>) {
+        // First, so that nobody comes while the library says farewell.
+        drop(self.front.take());
         self.shutdown.shutdown();
         self.ended().await;
     }
@@ -144,6 +170,8 @@ fn library_config(bind: SocketAddr, clients_max: usize) -> BrokerConfig {
 struct Gate {
     bus: Bus,
     access: Access,
+    /// Who showed which certificate; `None` where secrets are checked instead.
+    peers: Option<Peers>,
 }
 
 /// Put before the account of a client that speaks MQTT 3.1.1. No account name holds a slash.
@@ -154,15 +182,18 @@ const LEVEL_5: u8 = 5;
 type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 impl AuthProvider for Gate {
-    fn authenticate<'a>(&'a self, connect: &'a ConnectPacket, _client_addr: SocketAddr) -> Answer<'a, mqtt5::Result<AuthResult>> {
-        let decided = self.access.with(|rules| {
-            rules.authenticate(
-                &connect.client_id,
-                connect.username.as_deref(),
-                connect.password.as_deref(),
-                connect.will.as_ref().map(|will| will.topic.as_str()),
-            )
-        });
+    fn authenticate<'a>(&'a self, connect: &'a ConnectPacket, client_addr: SocketAddr) -> Answer<'a, mqtt5::Result<AuthResult>> {
+        let will = connect.will.as_ref().map(|will| will.topic.as_str());
+        let decided = match &self.peers {
+            None => self
+                .access
+                .with(|rules| rules.authenticate(&connect.client_id, connect.username.as_deref(), connect.password.as_deref(), will)),
+            Some(peers) => match peers.get(client_addr) {
+                Some(certificate) => self.access.with(|rules| rules.authenticate_certified(&certificate, &connect.client_id, will)),
+                // Somebody on this machine who went around the front.
+                None => Err(Refusal::CertificateMissing),
+            },
+        };
         let result = match decided {
             Ok(account) if connect.protocol_version < LEVEL_5 => AuthResult::success_with_user(format!("{OLD_PROTOCOL_MARK}{account}")),
             Ok(account) => AuthResult::success_with_user(account.as_str()),
@@ -212,7 +243,9 @@ impl BrokerEventHandler for Gate {
 
 fn connect_reason(refusal: Refusal) -> ReasonCode {
     match refusal {
-        Refusal::CredentialsMissing | Refusal::WillForbidden => ReasonCode::NotAuthorized,
+        Refusal::CredentialsMissing | Refusal::CertificateMissing | Refusal::CertificateRevoked | Refusal::WillForbidden => {
+            ReasonCode::NotAuthorized
+        }
         Refusal::AccountUnknown | Refusal::SecretWrong => ReasonCode::BadUsernameOrPassword,
         Refusal::ClientIdForeign => ReasonCode::ClientIdentifierNotValid,
         Refusal::PublishForbidden | Refusal::SubscribeForbidden => ReasonCode::NotAuthorized,

@@ -8,6 +8,7 @@ pub mod access;
 pub mod credential;
 pub mod embedded;
 pub mod filter;
+mod front;
 pub mod mosquitto;
 
 use std::net::SocketAddr;
@@ -15,12 +16,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use aisle_schemas::limits;
 use async_trait::async_trait;
+use tokio::sync::watch;
 
 pub use access::{AccessRules, Account, AccountName, Refusal, Role};
 pub use credential::{Credential, CredentialError, secret_from_random};
 pub use embedded::{EmbeddedBroker, EmbeddedConfig};
 pub use filter::{filter_covers, filter_is_valid, filter_matches, topic_is_valid};
-pub use mosquitto::MosquittoBroker;
+pub use mosquitto::{Listener, MosquittoBroker, TlsFiles};
 
 use crate::telemetry::Counted;
 
@@ -103,23 +105,34 @@ pub enum BrokerError {
 
 /// The rules of a running broker. Clones share them, and changes hold from the next packet on.
 #[derive(Debug, Clone, Default)]
-pub struct Access(Arc<RwLock<AccessRules>>);
+pub struct Access {
+    rules: Arc<RwLock<AccessRules>>,
+    changed: watch::Sender<()>,
+}
 
 impl Access {
     /// Starts with these rules.
     #[must_use]
     pub fn new(rules: AccessRules) -> Self {
-        Self(Arc::new(RwLock::new(rules)))
+        Self { rules: Arc::new(RwLock::new(rules)), changed: watch::Sender::new(()) }
     }
 
     /// Reads the rules. A poisoned lock is read all the same: a panic aborts the process, so nobody sees half a change.
     pub fn with<T>(&self, read: impl FnOnce(&AccessRules) -> T) -> T {
-        read(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        read(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Changes the rules.
     pub fn update<T>(&self, change: impl FnOnce(&mut AccessRules) -> T) -> T {
-        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
+        let changed = change(&mut self.rules.write().unwrap_or_else(PoisonError::into_inner));
+        self.changed.send_replace(());
+        changed
+    }
+
+    /// Tells of every change from now on.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 }
 

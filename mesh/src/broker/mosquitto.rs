@@ -34,14 +34,58 @@ const USER_NAME: &str = "%u";
 const READY_STEPS_MAX: u32 = 500;
 const READY_STEP_MS: u64 = 10;
 
+/// Files of a listener on which both ends show a certificate (AS-105).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Certificate of the authority that clients' certificates come from.
+    pub authority: PathBuf,
+    /// The broker's own certificate.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+    /// List of revoked certificates; read at start and at SIGHUP.
+    pub revoked: Option<PathBuf>,
+}
+
+/// How clients reach the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listener {
+    /// Without TLS: who they are, they prove by their secret.
+    Plain,
+    /// TLS 1.3: who they are stands in their certificate (AS-098).
+    Tls(TlsFiles),
+}
+
+impl Listener {
+    fn config_text(&self, passwords: &Path) -> String {
+        match self {
+            Self::Plain => format!("allow_anonymous false\npassword_file {}\n", passwords.display()),
+            Self::Tls(TlsFiles { authority, certificate, key, revoked }) => {
+                let (authority, certificate, key) = (authority.display(), certificate.display(), key.display());
+                let revoked = revoked.as_ref().map_or_else(String::new, |file| format!("crlfile {}\n", file.display()));
+                format!(
+                    "cafile {authority}\n\
+                     certfile {certificate}\n\
+                     keyfile {key}\n\
+                     {revoked}\
+                     tls_version tlsv1.3\n\
+                     require_certificate true\n\
+                     use_identity_as_username true\n\
+                     allow_anonymous false\n"
+                )
+            }
+        }
+    }
+}
+
 /// Text of the configuration file for a broker in `folder`.
 #[must_use]
-pub fn config_text(bind: SocketAddr, folder: &Path, rules: &AccessRules) -> String {
+pub fn config_text(bind: SocketAddr, folder: &Path, rules: &AccessRules, listener: &Listener) -> String {
     let mesh = rules.accounts().any(|(_, account)| matches!(account.role(), Role::Node(_) | Role::Cloud(_)));
     let (address, port) = (bind.ip(), bind.port());
     let acl = folder.join(ACL_FILE);
-    let passwords = folder.join(PASSWORD_FILE);
-    let (acl, passwords) = (acl.display(), passwords.display());
+    let identity = listener.config_text(&folder.join(PASSWORD_FILE));
+    let acl = acl.display();
     // AS-098: on the broker between stores and cloud the client id is the identity.
     let client_id = if mesh { "use_username_as_clientid true\n" } else { "" };
     format!(
@@ -49,9 +93,8 @@ pub fn config_text(bind: SocketAddr, folder: &Path, rules: &AccessRules) -> Stri
          per_listener_settings false\n\
          listener {port} {address}\n\
          {client_id}\
-         allow_anonymous false\n\
+         {identity}\
          acl_file {acl}\n\
-         password_file {passwords}\n\
          persistence false\n\
          set_tcp_nodelay true\n\
          max_packet_size {PACKET_BYTES_MAX}\n\
@@ -98,7 +141,9 @@ pub fn acl_text(rules: &AccessRules) -> String {
 pub fn password_text(rules: &AccessRules) -> String {
     let mut text = String::new();
     for (name, account) in rules.accounts() {
-        line(&mut text, &format!("{name}:{}", account.credential()), "");
+        if let Some(credential) = account.credential() {
+            line(&mut text, &format!("{name}:{credential}"), "");
+        }
     }
     text
 }
@@ -108,16 +153,24 @@ fn line(text: &mut String, word: &str, rest: &str) {
     writeln!(text, "{word}{separator}{rest}").expect("writing to a string cannot fail");
 }
 
-/// Writes the three files into `folder` and returns the path of the configuration.
+/// Writes the three files of a plain listener into `folder` and returns the path of the configuration.
 ///
 /// # Errors
 /// When the folder or a file cannot be written.
 pub async fn write_files(folder: &Path, bind: SocketAddr, rules: &AccessRules) -> Result<PathBuf, BrokerError> {
+    write_files_for(folder, bind, rules, &Listener::Plain).await
+}
+
+/// Writes the three files into `folder` and returns the path of the configuration.
+///
+/// # Errors
+/// When the folder or a file cannot be written.
+pub async fn write_files_for(folder: &Path, bind: SocketAddr, rules: &AccessRules, listener: &Listener) -> Result<PathBuf, BrokerError> {
     let failed = |file: &Path, source| BrokerError::Write { file: file.display().to_string(), source };
     tokio::fs::create_dir_all(folder).await.map_err(|source| failed(folder, source))?;
     let config = folder.join(CONFIG_FILE);
     for (file, text) in [
-        (config.clone(), config_text(bind, folder, rules)),
+        (config.clone(), config_text(bind, folder, rules, listener)),
         (folder.join(ACL_FILE), acl_text(rules)),
         (folder.join(PASSWORD_FILE), password_text(rules)),
     ] {
@@ -140,8 +193,22 @@ impl MosquittoBroker {
     /// # Errors
     /// When a file cannot be written, the program cannot be run, or it ends or stays silent at start.
     pub async fn start(program: &str, folder: &Path, bind: SocketAddr, rules: &AccessRules) -> Result<Self, BrokerError> {
+        Self::start_for(program, folder, bind, rules, &Listener::Plain).await
+    }
+
+    /// As `start`, with a listener of either kind.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub async fn start_for(
+        program: &str,
+        folder: &Path,
+        bind: SocketAddr,
+        rules: &AccessRules,
+        listener: &Listener,
+    ) -> Result<Self, BrokerError> {
         let address = with_port(bind).await?;
-        let config = write_files(folder, address, rules).await?;
+        let config = write_files_for(folder, address, rules, listener).await?;
         if runs_as_root().await {
             // As root it would become user `mosquitto`, who may not read our folder.
             append(&config, "user root\n").await?;
@@ -278,8 +345,20 @@ mod tests {
     #[test]
     fn the_client_id_is_forced_on_the_broker_between_stores_and_cloud_only() {
         let bind = SocketAddr::from(([127, 0, 0, 1], 1883));
-        assert!(config_text(bind, Path::new("x"), &rules()).contains("use_username_as_clientid true"));
-        assert!(!config_text(bind, Path::new("x"), &AccessRules::new()).contains("use_username_as_clientid"));
+        assert!(config_text(bind, Path::new("x"), &rules(), &Listener::Plain).contains("use_username_as_clientid true"));
+        assert!(!config_text(bind, Path::new("x"), &AccessRules::new(), &Listener::Plain).contains("use_username_as_clientid"));
+    }
+
+    #[test]
+    fn as_098_over_tls_the_identity_is_the_certificates_and_no_secret_is_asked() {
+        let files =
+            TlsFiles { authority: "ca.pem".into(), certificate: "b.pem".into(), key: "b.key".into(), revoked: Some("crl.pem".into()) };
+        let bind = SocketAddr::from(([0, 0, 0, 0], 8883));
+        let text = config_text(bind, Path::new("x"), &rules(), &Listener::Tls(files));
+        for line in ["require_certificate true", "use_identity_as_username true", "use_username_as_clientid true", "tls_version tlsv1.3"] {
+            assert!(text.lines().any(|have| have == line), "{line}");
+        }
+        assert!(!text.contains("password_file"));
     }
 
     #[test]

@@ -20,8 +20,11 @@ use bytes::Bytes;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Filter, LastWill, LastWillProperties, Publish, PublishProperties};
 use rumqttc::v5::{AsyncClient, MqttOptions};
+use rumqttc::{TlsConfiguration, Transport};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::mpsc;
+
+use crate::tls::ClientTls;
 
 /// How long an orderly farewell may take before the socket is cut.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -72,6 +75,8 @@ pub struct LinkConfig {
     pub username: Option<String>,
     /// Secret that goes with `username`.
     pub password: Option<SecretString>,
+    /// Certificate to show and authority to trust; `None` dials without TLS. Read at every dial (AS-107).
+    pub tls: Option<ClientTls>,
     /// Last will.
     pub will: Option<Will>,
     /// Ping interval; at least 5 s.
@@ -103,6 +108,9 @@ pub enum LinkConfigError {
         /// What was asked for.
         given: u16,
     },
+    /// TLS is asked for, and there is no certificate to show yet.
+    #[error("there is no certificate to show")]
+    NoCertificate,
     /// Receive Maximum 0 is a protocol error.
     #[error("receive maximum is 0")]
     ReceiveMaxZero,
@@ -434,7 +442,7 @@ impl LinkHandle {
 
 /// Sets every default of the library that is wrong for us, see the pitfalls in the design.
 fn library_options(config: LinkConfig) -> Result<MqttOptions, LinkConfigError> {
-    let LinkConfig { host, port, client_id, username, password, will, keep_alive, receive_max, packet_max, in_flight } = config;
+    let LinkConfig { host, port, client_id, username, password, tls, will, keep_alive, receive_max, packet_max, in_flight } = config;
     if client_id.is_empty() {
         return Err(LinkConfigError::ClientIdEmpty);
     }
@@ -472,6 +480,10 @@ fn library_options(config: LinkConfig) -> Result<MqttOptions, LinkConfigError> {
             message_expiry_interval: None,
             content_type,
             response_topic: None,
+    if let Some(tls) = tls {
+        let config = tls.current().ok_or(LinkConfigError::NoCertificate)?;
+        options.set_transport(Transport::Tls(TlsConfiguration::Rustls(config)));
+    }
             correlation_data: None,
             user_properties: Vec::new(),
         };

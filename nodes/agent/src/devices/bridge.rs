@@ -96,6 +96,7 @@ fn link_config(config: &BridgeConfig) -> LinkConfig {
         username: Some(OWN_NAME.to_owned()),
         password: Some(config.secret.clone()),
         will: None,
+        tls: None,
         keep_alive: KEEP_ALIVE,
         receive_max: RECEIVE_MAX,
         packet_max: PACKET_BYTES_MAX,

@@ -405,6 +405,7 @@ impl World {
             match device.event().await {
                 LinkEvent::Connected { .. } => {
                     let filter = format!("{}#", aisle_schemas::topic::device_prefix(&store(), kind, id));
+            tls: None,
                     device.handle.subscribe(&[filter]).await.unwrap();
                 }
                 LinkEvent::SubAck(codes) => {

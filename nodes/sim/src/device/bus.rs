@@ -236,6 +236,7 @@ fn link_config(address: &BusAddress, will: Option<(Topic, Bytes)>) -> LinkConfig
         client_id: address.username(),
         username: Some(address.username()),
         password: Some(SecretString::from(address.secret.clone())),
+        tls: None,
         will: will.map(|(topic, payload)| Will {
             topic: topic.build(),
             payload,

@@ -1,0 +1,194 @@
+//! The TLS listener in front of the embedded broker.
+//!
+//! Owns: the listening socket, one task per connection, and which certificate each connection showed. Takes: connections. Emits: plain
+//! ones to the broker's own listener, which is bound to the loopback; the broker asks `Peers` whose a connection is, because its
+//! library hands out no certificate. On failure of a handshake the connection is closed and counted; when an account or a certificate
+//! is shut out, its connections are cut at once.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aisle_schemas::limits::CONNECT_TIMEOUT;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use super::{Access, Bus, Refusal, Refused};
+use crate::telemetry::Counted;
+use crate::tls::{Certificate, ServerTls};
+
+/// Pause after a failed accept, which means that the process has no file descriptors left for a moment.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Certificates by the address from which their connection reaches the broker. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Peers(Arc<Mutex<HashMap<SocketAddr, Arc<Certificate>>>>);
+
+impl Peers {
+    /// The certificate of a connection.
+    pub(super) fn get(&self, address: SocketAddr) -> Option<Arc<Certificate>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&address).cloned()
+    }
+
+    fn enter(&self, address: SocketAddr, certificate: Arc<Certificate>) -> Entered {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(address, certificate);
+        Entered { peers: self.clone(), address }
+    }
+}
+
+/// An entry that lasts as long as its connection.
+struct Entered {
+    peers: Peers,
+    address: SocketAddr,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.peers.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.address);
+    }
+}
+
+/// The running listener. Dropping it closes the socket and every connection.
+pub(super) struct Front {
+    address: SocketAddr,
+    _stop: watch::Sender<()>,
+}
+
+/// What every connection needs.
+struct Desk {
+    bus: Bus,
+    access: Access,
+    acceptor: TlsAcceptor,
+    upstream: SocketAddr,
+    peers: Peers,
+}
+
+impl Front {
+    /// Listens on `bind` and carries connections to `upstream`.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub(super) async fn start(
+        bus: Bus,
+        bind: SocketAddr,
+        tls: &ServerTls,
+        access: Access,
+        upstream: SocketAddr,
+        peers: Peers,
+        clients_max: usize,
+    ) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(bind).await?;
+        let address = listener.local_addr()?;
+        let (stop, stopped) = watch::channel(());
+        let desk = Arc::new(Desk { bus, access, acceptor: TlsAcceptor::from(Arc::clone(&tls.0)), upstream, peers });
+        tokio::spawn(accept(listener, desk, Arc::new(Semaphore::new(clients_max)), stopped));
+        Ok(Self { address, _stop: stop })
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// Resolves when the sender is gone.
+async fn gone(mut stopped: watch::Receiver<()>) {
+    while stopped.changed().await.is_ok() {}
+}
+
+async fn accept(listener: TcpListener, desk: Arc<Desk>, places: Arc<Semaphore>, stopped: watch::Receiver<()>) {
+    let over = gone(stopped.clone());
+    tokio::pin!(over);
+    loop {
+        // Waiting for a place first: the system's own queue holds who comes meanwhile.
+        let place = tokio::select! {
+            place = Arc::clone(&places).acquire_owned() => place,
+            () = &mut over => return,
+        };
+        let Ok(place) = place else { return };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut over => return,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let (desk, stopped) = (Arc::clone(&desk), stopped.clone());
+                tokio::spawn(async move {
+                    tokio::select! {
+                        () = desk.serve(stream) => {}
+                        () = gone(stopped) => {}
+                    }
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "failed to accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+impl Desk {
+    async fn serve(&self, stream: TcpStream) {
+        if let Err(error) = self.carry(stream).await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "a connection to the broker ended");
+        }
+    }
+
+    async fn carry(&self, stream: TcpStream) -> std::io::Result<()> {
+        stream.set_nodelay(true)?;
+        let shaken = match timeout(CONNECT_TIMEOUT, self.acceptor.accept(stream)).await {
+            Ok(shaken) => shaken,
+            Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
+        };
+        let mut tls = match shaken {
+            Ok(tls) => tls,
+            Err(error) => {
+                self.refuse("", Refusal::CertificateMissing);
+                return Err(error);
+            }
+        };
+        let shown = tls.get_ref().1.peer_certificates().and_then(|chain| chain.first()).map(|der| Certificate::from_der(der));
+        let Some(Ok(certificate)) = shown else {
+            self.refuse("", Refusal::CertificateMissing);
+            return Ok(());
+        };
+        let certificate = Arc::new(certificate);
+        let mut access = self.access.changes();
+        if let Err(refusal) = self.access.with(|rules| rules.certified(&certificate)) {
+            self.refuse(certificate.identity.name().as_str(), refusal);
+            return Ok(());
+        }
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let _entered = self.peers.enter(socket.local_addr()?, Arc::clone(&certificate));
+        let mut plain = socket.connect(self.upstream).await?;
+        plain.set_nodelay(true)?;
+        let carried = copy_bidirectional(&mut tls, &mut plain);
+        tokio::pin!(carried);
+        loop {
+            tokio::select! {
+                ended = &mut carried => return ended.map(drop),
+                changed = access.changed() => {
+                    let refused = self.access.with(|rules| rules.certified(&certificate));
+                    if let Err(refusal) = refused {
+                        self.refuse(certificate.identity.name().as_str(), refusal);
+                        return Ok(());
+                    }
+                    // Without a sender the rules can no longer change.
+                    if changed.is_err() {
+                        return carried.await.map(drop);
+                    }
+                }
+            }
+        }
+    }
+
+    fn refuse(&self, account: &str, refusal: Refusal) {
+        Refused { bus: self.bus, account, refusal }.emit();
+    }
+}
