@@ -88,7 +88,7 @@ pub enum CloudError {
         #[source]
         source: std::io::Error,
     },
-    #[error("another instance owns the stores now")]
+    #[error("another process works on this database now")]
     Fenced,
     #[error("the broker ended")]
     BrokerEnded,
@@ -300,7 +300,7 @@ async fn start(config: CloudConfig, clock: Arc<dyn Clock>, sink: MailSink, metri
     let broker_addr = broker.as_ref().map(|broker| broker.address());
 
     let (feed, source) = Feed::new();
-    let store = Arc::new(Ingest::new(db.clone(), Arc::clone(&clock), feed.clone()));
+    let store = Arc::new(Ingest::new(db.clone(), Arc::clone(&clock), feed.clone(), config.instance.clone()));
     let tenant = config.stores.first().map_or_else(|| TenantId::parse("aisle").expect("a literal slug"), |store| store.tenant.clone());
     let owner = OwnerSyncConfig { instance: config.instance.clone(), tenant, known_schemas: known_schemas() };
     let sync = OwnerSync::spawn(owner, MqttTransport { config: link }, store, Arc::clone(&clock));

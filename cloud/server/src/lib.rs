@@ -7,6 +7,8 @@ mod actors;
 mod app;
 mod catalogue;
 pub mod config;
+mod duty;
+pub mod enrol;
 mod fresh;
 pub mod ingest;
 mod keys;

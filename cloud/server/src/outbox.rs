@@ -1,8 +1,9 @@
 //! Brings what was committed to where it goes on: outbox rows to the owners of their effects, heads of down logs to the nodes' links.
 //!
-//! Owns the rows that are under way at this instance. Takes rows from the feed, without a look at the database; reads the table at start,
-//! after an overflow and every second for what another process wrote. Emits commands. Rows of one key go one after the other, in order; a row ends in
-//! the transaction of its effect. On failure: the row stays and is tried again, ever more slowly, and is never dropped.
+//! Owns the rows that are under way at this instance: those of keys whose partition it owns. Takes rows from the feed, without a look at the
+//! database; reads the table at start, after an overflow, when it owns other partitions, and every second for what another instance wrote.
+//! Emits commands. Rows of one key go one after the other, in order; a row ends in the transaction of its effect. On failure: the row stays
+//! and is tried again, ever more slowly, and is never dropped. A row that another instance has ended meanwhile is let go.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -16,6 +17,7 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::sync::watch;
 
 use crate::{
+    duty::Duty,
     ingest::{Committed, FeedSource},
     routing::Consumers,
 };
@@ -76,7 +78,14 @@ impl Waiting {
 }
 
 /// Runs until the instance stops.
-pub async fn run(mut feed: FeedSource, links: OwnerLoggedSender, db: Db, consumers: Consumers, mut stopping: watch::Receiver<bool>) {
+pub async fn run(
+    mut feed: FeedSource,
+    links: OwnerLoggedSender,
+    db: Db,
+    consumers: Consumers,
+    mut duty: Duty,
+    mut stopping: watch::Receiver<bool>,
+) {
     let consumers = Arc::new(consumers);
     let mut waiting = Waiting::default();
     let mut handling = FuturesUnordered::new();
@@ -97,22 +106,23 @@ pub async fn run(mut feed: FeedSource, links: OwnerLoggedSender, db: Db, consume
                     links.logged(&node, stream.stream(), head, Some(mark));
                 }
                 let overflows = !waiting.has_room();
-                outbox.into_iter().for_each(|row| waiting.add(row));
+                outbox.into_iter().filter(|row| duty.is_for(&row.message.key())).for_each(|row| waiting.add(row));
                 reread && !overflows
             }
+            () = duty.changed() => true,
             Some(key) = handling.next(), if !handling.is_empty() => {
                 waiting.end(&key);
                 false
             }
             _ = look.tick() => true,
         };
-        if read_again && let Err(error) = read(&db, &mut waiting).await {
+        if read_again && let Err(error) = read(&db, &duty, &mut waiting).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "failed to read the outbox");
         }
     }
 }
 
-async fn read(db: &Db, waiting: &mut Waiting) -> Result<(), StoreError> {
+async fn read(db: &Db, duty: &Duty, waiting: &mut Waiting) -> Result<(), StoreError> {
     let mut connection = db.read().await?;
     let mut after = 0;
     while waiting.has_room() {
@@ -120,7 +130,7 @@ async fn read(db: &Db, waiting: &mut Waiting) -> Result<(), StoreError> {
         let Some(last) = rows.last() else { break };
         after = last.place;
         let is_last = rows.len() < usize::try_from(READ_MAX).unwrap_or(usize::MAX);
-        rows.into_iter().for_each(|row| waiting.add(row));
+        rows.into_iter().filter(|row| duty.is_for(&row.message.key())).for_each(|row| waiting.add(row));
         if is_last {
             break;
         }

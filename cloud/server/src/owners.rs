@@ -21,6 +21,8 @@ use crate::{
         store::{Book, Desk, DeskPorts, MAILBOX as DESK_MAILBOX, StoreDesk},
     },
     catalogue::Catalogue,
+    duty::Duty,
+    holds,
     ingest::{Feed, FeedSource},
     outbox,
     popularity::Sales,
@@ -95,9 +97,10 @@ pub fn start(parts: &Parts<'_>, book: Book, source: FeedSource, sync: &OwnerSync
     let fleet = Fleet::new(fleet_ports).start();
     let consumers =
         Consumers { db: (*db).clone(), customers: customers.clone(), nodes: fleet.clone().recipient(), reports: fleet.recipient() };
+    let duty = Duty::new(sync.owned());
     let tasks = vec![
-        tokio::spawn(outbox::run(source, sync.logged_sender(), (*db).clone(), consumers, (*stopping).clone())),
-        tokio::spawn(timers::run(timer_queue, (*db).clone(), Arc::clone(clock), customers.clone(), (*stopping).clone())),
+        tokio::spawn(outbox::run(source, sync.logged_sender(), (*db).clone(), consumers, duty.clone(), (*stopping).clone())),
+        tokio::spawn(timers::run(timer_queue, (*db).clone(), Arc::clone(clock), customers.clone(), duty, (*stopping).clone())),
         tokio::spawn((*sales).clone().run((*stopping).clone())),
         tokio::spawn(retain((*db).clone(), Arc::clone(clock), (*stopping).clone())),
     ];

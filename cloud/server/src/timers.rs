@@ -1,7 +1,8 @@
 //! Timers of customers: when somebody's owner has to look again, because arbitration ends, quiet hours end or a store's context runs out.
 //!
 //! Owns the earliest instant per customer. What has to be done then is not here but in durable rows, so a lost timer only delays: all are
-//! read again at start and when the queue overflowed. Takes instants; emits `Wake` commands, a bounded number at a time.
+//! read again at start, when partitions were taken or lost and when the queue overflowed. Only the owner of a customer's partition fires
+//! (AS-092), and what is overdue when it takes the partition fires then. Takes instants; emits `Wake` commands, a bounded number at a time.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -16,7 +17,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::actors::{customer::Customers, messenger::Wake};
+use crate::{
+    actors::{customer::Customers, messenger::Wake},
+    duty::Duty,
+};
 
 /// Timers that may wait to be noted.
 const QUEUE: usize = 4096;
@@ -28,6 +32,8 @@ const READ_MAX: u32 = 50_000;
 const FAR: DateTime<Utc> = DateTime::from_timestamp(253_402_300_799, 0).expect("a year of four digits");
 /// Longest sleep: bounds how late a timer is when the wall clock was set.
 const SLEEP_MAX: Duration = Duration::from_secs(1);
+/// Time between looks at timers that are due, for what other instances have set (AS-092).
+const LOOK: Duration = Duration::from_secs(1);
 /// Wait before a customer who could not be woken is tried again.
 const RETRY: TimeDelta = TimeDelta::seconds(1);
 
@@ -72,6 +78,10 @@ impl Due {
         }
         self.by_time.insert((due, customer));
     }
+    fn clear(&mut self) {
+        self.by_time.clear();
+        self.by_customer.clear();
+    }
     fn next(&self) -> Option<DateTime<Utc>> {
         self.by_time.first().map(|(due, _)| *due)
     }
@@ -84,14 +94,25 @@ impl Due {
 }
 
 /// Runs until the instance stops.
-pub async fn run(mut timers: TimerQueue, db: Db, clock: Arc<dyn Clock>, customers: Customers, mut stopping: watch::Receiver<bool>) {
+pub async fn run(
+    mut timers: TimerQueue,
+    db: Db,
+    clock: Arc<dyn Clock>,
+    customers: Customers,
+    mut duty: Duty,
+    mut stopping: watch::Receiver<bool>,
+) {
     let mut due = Due::default();
     let mut waking = FuturesUnordered::new();
     let mut read_again = true;
+    let mut look = tokio::time::interval(LOOK);
     while !*stopping.borrow() {
         if std::mem::take(&mut read_again) {
             match read(&db).await {
-                Ok(stored) => stored.into_iter().for_each(|customer| due.set(customer, clock.now())),
+                Ok(stored) => {
+                    let mine = stored.into_iter().filter(|customer| duty.is_for_customer(*customer));
+                    mine.for_each(|customer| due.set(customer, clock.now()));
+                }
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "failed to read timers");
                     read_again = true;
@@ -108,8 +129,21 @@ pub async fn run(mut timers: TimerQueue, db: Db, clock: Arc<dyn Clock>, customer
         let next = due.next().filter(|_| waking.len() < WAKING_MAX);
         tokio::select! {
             changed = stopping.changed() => if changed.is_err() { return },
-            Some((customer, at)) = timers.queue.recv() => due.set(customer, at),
+            Some((customer, at)) = timers.queue.recv() => if duty.is_for_customer(customer) {
+                due.set(customer, at);
+            },
+            () = duty.changed() => {
+                due.clear();
+                read_again = true;
+            }
             () = timers.overflow.notified() => read_again = true,
+            _ = look.tick(), if db.is_shared() => match read_due(&db, clock.now()).await {
+                Ok(found) => {
+                    let mine = found.into_iter().filter(|customer| duty.is_for_customer(*customer));
+                    mine.for_each(|customer| due.set(customer, clock.now()));
+                }
+                Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "failed to look for timers"),
+            },
             Some((customer, outcome)) = waking.next(), if !waking.is_empty() => {
                 if let Err(refusal) = outcome && !due.by_customer.contains_key(&customer) && refusal.is_passing() {
                     due.set(customer, clock.now() + RETRY);
@@ -127,6 +161,13 @@ async fn read(db: &Db) -> Result<BTreeSet<CustomerId>, StoreError> {
     let visiting = customer::open_visits(&mut connection).await?;
     let waiting = waiting.into_iter().map(|(customer, _)| customer);
     Ok(waiting.chain(visiting.into_iter().map(|(customer, _, _)| customer)).collect())
+}
+
+/// Everybody with something due by now.
+async fn read_due(db: &Db, now: DateTime<Utc>) -> Result<BTreeSet<CustomerId>, StoreError> {
+    let mut connection = db.read().await?;
+    let waiting = customer::due_candidates(&mut connection, now, READ_MAX).await?;
+    Ok(waiting.into_iter().map(|(customer, _)| customer).collect())
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use crate::{
     db::{Conn, Tx},
     error::StoreError,
     statement::{Id, Num, Text, Word, run},
+    term::Holder,
 };
 
 /// Node and cursor as read under the fence.
@@ -35,12 +36,12 @@ pub struct Begun {
     pub poison_run: u32,
 }
 
-/// Begins a receive transaction: fences by `term` (AS-034), reads node and cursor. `None` where the term is not the current one or the node
-/// is unknown.
-pub async fn begin(tx: &mut Tx, node: &NodeId, stream: Stream, term: Term) -> Result<Option<Begun>, StoreError> {
+/// Begins a receive transaction: fences by what `holder` holds (AS-034), reads node and cursor. `None` where it does not hold the node's
+/// partition any more or the node is unknown.
+pub async fn begin(tx: &mut Tx, node: &NodeId, stream: Stream, holder: &Holder) -> Result<Option<Begun>, StoreError> {
     type Row =
         (bool, bool, Option<Text<Epoch>>, Option<Text<Session>>, Option<Num<Term>>, Word<NodeState>, Option<Num<Seq>>, Option<Num<u32>>);
-    let row: Option<Row> = run!(tx, fetch_optional: Row, pair "cursor/begin", node, stream, term)?;
+    let row: Option<Row> = run!(tx, fetch_optional: Row, pair "cursor/begin", node, stream, holder.term, &holder.owner)?;
     Ok(row.map(|(enrolled, active, epoch, session, open_term, Word(presence), cursor, poison_run)| Begun {
         enrolled,
         active,

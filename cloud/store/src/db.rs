@@ -72,6 +72,15 @@ impl Db {
         Ok(db)
     }
 
+    /// Whether several instances may work on it: a SQLite file has one.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        match &self.inner {
+            Inner::Pg(_) => true,
+            Inner::Sqlite { .. } => false,
+        }
+    }
+
     /// A connection for reads. On SQLite it sees the last commit and never waits for the writer.
     pub async fn read(&self) -> Result<Conn, StoreError> {
         Ok(match &self.inner {

@@ -19,6 +19,7 @@ pub mod decision;
 pub mod down;
 pub mod down_log;
 pub mod idempotency;
+pub mod lease;
 pub mod node;
 pub mod offer;
 pub mod outbox;

@@ -5,7 +5,7 @@
 
 use aisle_schemas::{
     http::cloud::NodeState,
-    ids::{NodeId, StoreId},
+    ids::{NodeId, Partition, StoreId},
     sync::{Epoch, Mark, Seq, Session, Stream, Term},
 };
 use chrono::{DateTime, Utc};
@@ -182,13 +182,16 @@ pub async fn touch(tx: &mut Tx, heard: &[(NodeId, Session)], at: DateTime<Utc>) 
     Ok(back.into_iter().map(|(Text(node),)| node).collect())
 }
 
-/// Marks nodes as lost: silent since before `silent_before` (`None`: that rule is suspended), or with a will since before `will_before`.
+/// Marks nodes of `parts` as lost: silent since before `silent_before` (`None`: that rule is suspended), or with a will since before
+/// `will_before`.
 pub async fn expire(
     tx: &mut Tx,
+    parts: &[Partition],
     silent_before: Option<DateTime<Utc>>,
     will_before: DateTime<Utc>,
     at: DateTime<Utc>,
 ) -> Result<Vec<NodeId>, StoreError> {
-    let lost: Vec<(Text<NodeId>,)> = run!(tx, fetch_all: (Text<NodeId>,), "node/expire.sql", silent_before, will_before, at)?;
+    let parts: Vec<i64> = parts.iter().map(|part| i64::from(part.0)).collect();
+    let lost: Vec<(Text<NodeId>,)> = run!(tx, fetch_all: (Text<NodeId>,), pair "node/expire", silent_before, will_before, at, Json(&parts))?;
     Ok(lost.into_iter().map(|(Text(node),)| node).collect())
 }

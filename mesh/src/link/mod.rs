@@ -390,6 +390,17 @@ impl LinkHandle {
         self.client.subscribe_many(filters).await.map_err(|_| LinkError::Closed)
     }
 
+    /// Ends subscriptions; what the broker had under way may still arrive.
+    ///
+    /// # Errors
+    /// When the link has ended.
+    pub async fn unsubscribe(&self, filters: &[String]) -> Result<(), LinkError> {
+        for filter in filters {
+            self.client.unsubscribe(filter.clone()).await.map_err(|_| LinkError::Closed)?;
+        }
+        Ok(())
+    }
+
     /// Hands one message to the loop, waiting while it is busy writing. The owner keeps its own count of what is
     /// without PUBACK and stays within W.
     ///

@@ -13,13 +13,16 @@
 use aisle_schemas::{
     event::{Event, FRAME_BYTES_MAX},
     ids::{EventId, NodeId},
-    sync::{Count, DownState, Epoch, Mark, NodeStatus, PerStream, Seq, Session, Stream, Term},
+    sync::{Count, DownState, Epoch, Mark, NodeStatus, PerStream, Seq, Session, Stream},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
-use super::hello::{HelloOutcome, HelloRequest};
+use super::{
+    hello::{HelloOutcome, HelloRequest},
+    ownership::PartitionStore,
+};
 
 /// A storage error as its driver gave it.
 pub type StorageSource = Box<dyn std::error::Error + Send + Sync>;
@@ -275,13 +278,10 @@ pub struct PresenceExpiry {
     pub will_before: DateTime<Utc>,
 }
 
-/// What the owner of partitions needs of the cloud's database. `Clone`s of one store may serve several instances.
+/// What the owner of partitions needs of the cloud's database. All writes are fenced by the term under which the store value acquired
+/// the node's partition; what concerns several nodes leaves out those whose partition it does not hold.
 #[async_trait]
-pub trait OwnerStore: SendLog + ReceiveLog {
-    /// Takes every partition and returns the term under which all writes of this store value are fenced from now on: above every term
-    /// ever stored and at least the unix seconds of the database (AS-086).
-    async fn take_term(&self) -> Result<Term, LogError>;
-
+pub trait OwnerStore: SendLog + ReceiveLog + PartitionStore {
     /// One fenced transaction: reads the node's row, calls [`super::hello::decide`], writes what it says, and begins a new down epoch
     /// where it says so (AS-018).
     async fn hello(&self, node: &NodeId, request: &HelloRequest) -> Result<HelloOutcome, LogError>;

@@ -2,11 +2,11 @@
 //!
 //! Owns [`OwnerSync`]: the connection, the order of PUBACKs, the MQTT window of the instance, the HELLO rate, STATE and presence leases. Takes
 //! link events and what the node tasks publish; emits messages to the tasks by bounded channels, never waiting for one, so that one slow node
-//! stops no other; a full channel sheds. It owns every partition under the term it took at start; leases per partition would stand between
-//! taking the term and subscribing. On failure of the link it dials again; when fenced it stops and says so in its status.
+//! stops no other; a full channel sheds. Which partitions it serves, [`Leases`] says: tasks of a partition's nodes exist only while it is
+//! held. On failure of the link it dials again; an owner alone on its database that is fenced stops and says so in its status.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -17,14 +17,14 @@ use std::{
 use aisle_schemas::{
     event::Source,
     ids::{InstanceId, NodeId, Partition, TenantId},
-    limits::{BACKOFF_MAX, BACKOFF_MIN, BACKOFF_RESET, PARTITIONS, RECEIVE_MAX_CLOUD, WINDOW_CLOUD},
-    sync::{Mark, Seq, State, Stream, Term},
+    limits::{BACKOFF_MAX, BACKOFF_MIN, BACKOFF_RESET, LEASE, RECEIVE_MAX_CLOUD, WINDOW_CLOUD},
+    sync::{State, Term},
+    topic::owner_up_filter,
 };
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use rand::{SeedableRng, rngs::SmallRng};
 use tokio::{
     sync::{mpsc, watch},
-    task::JoinHandle,
     time::Instant,
 };
 
@@ -33,20 +33,27 @@ use super::{
     codec::{self, Encoded, Refused, Stamp},
     fleet_rules::{BulkSlots, HelloBudget, presence_expiry},
     hello,
-    log::{LogError, Logged, OwnerStore},
+    log::{LogError, OwnerStore},
     node_driver::{next_event, stamp, until},
+    owner_handle::{Boards, Control},
+    owner_leases::{Leases, Order},
     owner_peer::{FromNodeMessage, ToNode},
-    owner_task::{PEER_QUEUE, ROLE, Shared, Task, ToHub, ToTask},
+    owner_task::{Fate, PEER_QUEUE, ROLE, Shared, Task, ToHub, ToTask},
+    ownership::{Owned, OwnershipInput},
+    partition::DRAIN_MAX,
     receiver::Arrival,
     signals,
     transport::{AckOrder, Transport, Writer},
     turn::{Alarm, Counted, Moment, Turn},
 };
+pub use super::owner_handle::{OwnerLoggedSender, OwnerStatus, OwnerSyncConfig, OwnerSyncHandle, OwnerUnholder};
 use crate::clock::Clock;
 use crate::link::{LinkEvent, Qos, SubCode};
 
-/// Everything that nodes publish (AS-098); all partitions are owned, so one filter covers them.
+/// Everything that nodes publish (AS-098), for an owner that is alone.
 const FILTER: &str = aisle_schemas::topic::OWNER_UP_ALL;
+/// Filters of one SUBSCRIBE: about 1.5 KB, which any broker takes.
+const FILTERS_MAX: usize = 64;
 /// Publishes of node tasks that wait for the window; behind it the tasks wait.
 const PUBLISHES_MAX: usize = WINDOW_CLOUD as usize;
 /// Arrivals that may be unsettled at once, twice: those of a link that was lost may still be settled.
@@ -55,164 +62,78 @@ const SETTLED_MAX: usize = 2 * RECEIVE_MAX_CLOUD as usize + PEER_QUEUE;
 const NODES_MAX: usize = 16_384;
 /// Time between looks at presence leases, and between their renewals.
 const PRESENCE_EVERY: Duration = Duration::from_secs(5);
-/// Wait after the term could not be taken.
-const TERM_RETRY: Duration = Duration::from_secs(1);
+/// Longest orderly stop: what drains, and then the statements that give leases back.
+const STOP_MAX: Duration = DRAIN_MAX.saturating_add(LEASE);
 
-/// What an owner needs to know.
-#[derive(Debug, Clone)]
-pub struct OwnerSyncConfig {
-    pub instance: InstanceId,
-    /// Stands as `source` in STATE, which no tenant owns.
-    pub tenant: TenantId,
-    /// Families of payloads that this cloud understands.
-    pub known_schemas: BTreeSet<String>,
-}
-
-/// What anyone may see of the owner.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct OwnerStatus {
-    pub term: Option<Term>,
-    /// Connected, and SUBACK was seen.
-    pub subscribed: bool,
-    /// Sessions that are open.
-    pub nodes_open: usize,
-    /// Another instance has a newer term: this one has stopped for good.
-    pub fenced: bool,
-}
-
-type Boards = Arc<Mutex<HashMap<NodeId, Arc<Board>>>>;
-
-#[derive(Debug)]
-enum Control {
-    Unhold(NodeId, Stream),
-    Stop,
-}
-
-/// A running owner.
-#[derive(Debug)]
-pub struct OwnerSyncHandle {
-    boards: Boards,
-    status: watch::Receiver<OwnerStatus>,
-    control: mpsc::Sender<Control>,
-    task: JoinHandle<()>,
-}
-
-/// Lets whoever writes obligations tell the senders without owning the driver.
-#[derive(Debug, Clone)]
-pub struct OwnerLoggedSender(Boards);
-
-impl OwnerLoggedSender {
-    /// Call after the commit; never waits. A node that is not connected is read from the log when it comes.
-    pub fn logged(&self, node: &NodeId, stream: Stream, head: Seq, mark: Option<Mark>) {
-        let board = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(node).cloned();
-        if let Some(board) = board {
-            board.post(Logged { stream, head, reserved: mark });
-        }
-    }
-}
-
-impl OwnerSyncHandle {
-    /// See [`OwnerLoggedSender::logged`].
-    pub fn logged(&self, node: &NodeId, stream: Stream, head: Seq, mark: Option<Mark>) {
-        self.logged_sender().logged(node, stream, head, mark);
-    }
-    pub fn logged_sender(&self) -> OwnerLoggedSender {
-        OwnerLoggedSender(Arc::clone(&self.boards))
-    }
-    pub fn status(&self) -> watch::Receiver<OwnerStatus> {
-        self.status.clone()
-    }
-    /// An operator ends the hold of an up stream; `false` if the owner has ended.
-    pub async fn unhold(&self, node: NodeId, stream: Stream) -> bool {
-        self.control.send(Control::Unhold(node, stream)).await.is_ok()
-    }
-    /// Hangs up in order and waits for the end.
-    pub async fn stop(self) {
-        let told = self.control.send(Control::Stop).await;
-        if told.is_err() || self.task.await.is_err() {
-            tracing::debug!("owner had ended before it was stopped");
-        }
-    }
-}
-
-/// The owner of all partitions.
+/// The owner of this instance's share of the partitions.
 #[derive(Debug, Clone, Copy)]
 pub struct OwnerSync;
 
 impl OwnerSync {
-    /// Starts in the running tokio runtime: takes the term, then dials.
+    /// Starts in the running tokio runtime: dials, and takes partitions as they are free.
     pub fn spawn<T: Transport, S: OwnerStore>(
         config: OwnerSyncConfig,
         transport: T,
         store: Arc<S>,
         clock: Arc<dyn Clock>,
     ) -> OwnerSyncHandle {
+        let OwnerSyncConfig { instance, tenant, known_schemas } = config;
         let (status_tx, status) = watch::channel(OwnerStatus::default());
+        let (owned_tx, owned) = watch::channel(Owned::NONE);
         let (control, control_rx) = mpsc::channel(PEER_QUEUE);
         let boards = Boards::default();
-        let task = tokio::spawn(own(config, transport, store, clock, status_tx, control_rx, Arc::clone(&boards)));
-        OwnerSyncHandle { boards, status, control, task }
+        let started = Instant::now();
+        let shared = Arc::new(Shared {
+            store: Arc::clone(&store),
+            clock,
+            known_schemas: Arc::new(known_schemas),
+            started,
+            slots: Mutex::new(BulkSlots::default()),
+            heard: Mutex::new(HashMap::new()),
+            open: AtomicUsize::new(0),
+        });
+        let (hub_tx, hub_rx) = mpsc::channel(PUBLISHES_MAX);
+        let (settled_tx, settled_rx) = mpsc::channel(SETTLED_MAX);
+        let hub = Hub {
+            instance,
+            tenant,
+            transport,
+            shared,
+            leases: Leases::new(store, started, SmallRng::from_os_rng(), owned_tx),
+            fates: HashMap::new(),
+            rng: SmallRng::from_os_rng(),
+            link: None,
+            dial_at: Some(Moment::default()),
+            failures: 0,
+            subscribing: VecDeque::new(),
+            subscribed_at: None,
+            packet_max: u32::MAX,
+            window: 1,
+            in_flight: 0,
+            order: AckOrder::default(),
+            budget: HelloBudget::default(),
+            states: VecDeque::new(),
+            tasks: HashMap::new(),
+            boards: Arc::clone(&boards),
+            hub_tx,
+            settled_tx,
+            presence_at: Moment(PRESENCE_EVERY),
+            presence_runs: false,
+            jobs: FuturesUnordered::new(),
+            stop_at: None,
+            status: status_tx,
+            fenced: false,
+        };
+        let task = tokio::spawn(hub.run(control_rx, hub_rx, settled_rx));
+        OwnerSyncHandle::new(boards, status, owned, control, task)
     }
 }
 
-async fn own<T: Transport, S: OwnerStore>(
-    config: OwnerSyncConfig,
-    transport: T,
-    store: Arc<S>,
-    clock: Arc<dyn Clock>,
-    status: watch::Sender<OwnerStatus>,
-    mut control: mpsc::Receiver<Control>,
-    boards: Boards,
-) {
-    let term = loop {
-        match store.take_term().await {
-            Ok(term) => break term,
-            Err(error) => signals::storage_failed(ROLE, "term", &error),
-        }
-        tokio::select! {
-            order = control.recv() => if matches!(order, Some(Control::Stop) | None) { return },
-            () = tokio::time::sleep(TERM_RETRY) => {}
-        }
-    };
-    let OwnerSyncConfig { instance, tenant, known_schemas } = config;
-    let shared = Arc::new(Shared {
-        store,
-        clock,
-        term,
-        known_schemas: Arc::new(known_schemas),
-        started: Instant::now(),
-        slots: Mutex::new(BulkSlots::default()),
-        heard: Mutex::new(HashMap::new()),
-        open: AtomicUsize::new(0),
-    });
-    let (hub_tx, hub_rx) = mpsc::channel(PUBLISHES_MAX);
-    let (settled_tx, settled_rx) = mpsc::channel(SETTLED_MAX);
-    let hub = Hub {
-        instance,
-        tenant,
-        transport,
-        shared,
-        rng: SmallRng::from_os_rng(),
-        link: None,
-        dial_at: Some(Moment::default()),
-        failures: 0,
-        subscribed_at: None,
-        packet_max: u32::MAX,
-        window: 1,
-        in_flight: 0,
-        order: AckOrder::default(),
-        budget: HelloBudget::default(),
-        states: VecDeque::new(),
-        tasks: HashMap::new(),
-        boards,
-        hub_tx,
-        settled_tx,
-        presence_at: Moment(PRESENCE_EVERY),
-        jobs: FuturesUnordered::new(),
-        status,
-        fenced: false,
-    };
-    hub.run(control, hub_rx, settled_rx).await;
+/// The end of something that the hub has started.
+enum Done {
+    Presence(Result<(), LogError>),
+    /// No task of the partition runs any more.
+    Idle(Partition),
 }
 
 struct Hub<T: Transport, S: OwnerStore> {
@@ -220,10 +141,16 @@ struct Hub<T: Transport, S: OwnerStore> {
     tenant: TenantId,
     transport: T,
     shared: Arc<Shared<S>>,
+    leases: Leases<S>,
+    /// What the tasks of each partition that is served or drains listen to.
+    fates: HashMap<Partition, Arc<watch::Sender<Fate>>>,
     rng: SmallRng,
     link: Option<(Writer, mpsc::Receiver<LinkEvent>)>,
     dial_at: Option<Moment>,
     failures: u32,
+    /// What was asked for and has no SUBACK yet, in order.
+    subscribing: VecDeque<Vec<(Partition, Term)>>,
+    /// When the newest subscription was granted.
     subscribed_at: Option<Moment>,
     packet_max: u32,
     window: u32,
@@ -231,15 +158,18 @@ struct Hub<T: Transport, S: OwnerStore> {
     order: AckOrder,
     budget: HelloBudget,
     /// Partitions whose STATE has still to be said; said when nobody else needs the window.
-    states: VecDeque<Partition>,
-    /// One task per node that was heard of and is enrolled or not yet known not to be.
+    states: VecDeque<(Partition, Term)>,
+    /// One task per node that was heard of under the present term of its partition.
     tasks: HashMap<NodeId, mpsc::Sender<ToTask>>,
     boards: Boards,
     hub_tx: mpsc::Sender<ToHub>,
     settled_tx: mpsc::Sender<Arrival>,
     presence_at: Moment,
-    /// Presence leases being written; at most one at a time.
-    jobs: FuturesUnordered<BoxFuture<'static, Result<(), LogError>>>,
+    /// Presence leases are being written.
+    presence_runs: bool,
+    jobs: FuturesUnordered<BoxFuture<'static, Done>>,
+    /// Set by an orderly stop: when patience ends.
+    stop_at: Option<Moment>,
     status: watch::Sender<OwnerStatus>,
     fenced: bool,
 }
@@ -251,35 +181,111 @@ impl<T: Transport, S: OwnerStore> Hub<T, S> {
         mut published: mpsc::Receiver<ToHub>,
         mut settled: mpsc::Receiver<Arrival>,
     ) {
-        loop {
+        while !self.has_ended() {
             self.say_states();
             self.tell();
-            let due = super::turn::earliest([self.dial_at, Some(self.presence_at)]);
+            let due = super::turn::earliest([self.dial_at, Some(self.presence_at), self.leases.due(), self.stop_at]);
             let room = self.link.is_none() || self.in_flight < self.window;
             tokio::select! {
                 order = control.recv() => match order {
                     Some(Control::Unhold(node, stream)) => self.tell_task(&node, ToTask::Unhold(stream)),
-                    Some(Control::Stop) | None => break,
+                    Some(Control::Stop) => {
+                        self.stop_at = Some(self.now().plus(STOP_MAX));
+                        self.own(OwnershipInput::Stop);
+                    }
+                    // Whoever runs the instance is gone without a word, as in a power cut.
+                    None => break,
                 },
                 Some(arrival) = settled.recv() => self.settle(arrival),
                 Some(told) = published.recv(), if room => match told {
                     ToHub::Publish(encoded) => self.publish(encoded),
-                    ToHub::Fenced => {
-                        tracing::error!(instance = %self.instance, term = %self.shared.term, "sync.owner.stopped");
-                        self.fenced = true;
-                        break;
+                    ToHub::Fenced { part, term } => {
+                        tracing::warn!(instance = %self.instance, %part, %term, "sync.partition.fenced");
+                        self.own(OwnershipInput::Fenced { part, term });
                     }
                 },
+                input = self.leases.ended() => self.own(input),
                 event = next_event(&mut self.link) => self.event(event),
-                Some(done) = self.jobs.next(), if !self.jobs.is_empty() => if let Err(error) = done {
-                    signals::storage_failed(ROLE, "presence", &error);
+                Some(done) = self.jobs.next(), if !self.jobs.is_empty() => match done {
+                    Done::Presence(written) => {
+                        self.presence_runs = false;
+                        if let Err(error) = written {
+                            signals::storage_failed(ROLE, "presence", &error);
+                        }
+                    }
+                    Done::Idle(part) => self.own(OwnershipInput::Idle(part)),
                 },
                 () = until(self.shared.started, due) => self.tick(),
             }
         }
+        if self.stop_at.is_some() {
+            self.leases.leave().await;
+        }
         self.link = None;
         self.subscribed_at = None;
         self.tell();
+    }
+
+    fn has_ended(&self) -> bool {
+        let stopped = self.stop_at.is_some_and(|at| self.leases.is_over() || at <= self.now());
+        self.fenced || stopped
+    }
+
+    /// Tells the machine of ownership and does what it orders.
+    fn own(&mut self, input: OwnershipInput) {
+        for order in self.leases.handle(input) {
+            match order {
+                Order::Subscribe(parts) if self.leases.is_alone() => {
+                    self.subscribing.push_back(parts);
+                    self.write(|writer| writer.subscribe(vec![FILTER.to_owned()]));
+                }
+                Order::Subscribe(parts) => {
+                    for parts in parts.chunks(FILTERS_MAX) {
+                        self.subscribing.push_back(parts.to_vec());
+                        let filters = parts.iter().map(|(part, _)| owner_up_filter(*part)).collect();
+                        self.write(|writer| writer.subscribe(filters));
+                    }
+                }
+                // The one filter of an owner that is alone ends with its link.
+                Order::Unsubscribe(_) if self.leases.is_alone() => {}
+                Order::Unsubscribe(parts) => {
+                    let filters = parts.into_iter().map(owner_up_filter).collect();
+                    self.write(|writer| writer.unsubscribe(filters));
+                }
+                Order::Serve(part) => {
+                    self.fates.insert(part, Arc::new(watch::Sender::new(Fate::Serve)));
+                }
+                Order::SayState(part, term) => self.states.push_back((part, term)),
+                Order::StopIntake(part) => self.drain(part),
+                Order::Drop(part) => self.drop_tasks(part),
+                Order::Usurped => {
+                    tracing::error!(instance = %self.instance, "sync.owner.usurped");
+                    self.fenced = true;
+                }
+            }
+        }
+    }
+
+    /// Lets the tasks of the partition finish, and waits for the last of them in the background.
+    fn drain(&mut self, part: Partition) {
+        let Some(fate) = self.fates.get(&part).map(Arc::clone) else { return };
+        fate.send_replace(Fate::Drain);
+        self.jobs.push(
+            async move {
+                fate.closed().await;
+                Done::Idle(part)
+            }
+            .boxed(),
+        );
+    }
+
+    fn drop_tasks(&mut self, part: Partition) {
+        if let Some(fate) = self.fates.remove(&part) {
+            fate.send_replace(Fate::Drop);
+        }
+        self.states.retain(|(waiting, _)| *waiting != part);
+        self.tasks.retain(|node, _| node.partition() != part);
+        self.boards.lock().unwrap_or_else(PoisonError::into_inner).retain(|node, _| node.partition() != part);
     }
 
     fn now(&self) -> Moment {
@@ -288,7 +294,8 @@ impl<T: Transport, S: OwnerStore> Hub<T, S> {
 
     fn tell(&self) {
         let status = OwnerStatus {
-            term: Some(self.shared.term),
+            term: self.leases.term(),
+            partitions: self.leases.owned().count(),
             subscribed: self.subscribed_at.is_some(),
             nodes_open: self.shared.open.load(Ordering::Relaxed),
             fenced: self.fenced,
@@ -302,6 +309,9 @@ impl<T: Transport, S: OwnerStore> Hub<T, S> {
 
     fn tick(&mut self) {
         let now = self.now();
+        if self.leases.due().is_some_and(|at| at <= now) {
+            self.own(OwnershipInput::Tick);
+        }
         if self.dial_at.is_some_and(|at| at <= now) {
             self.dial_at = None;
             match self.transport.connect(None) {
@@ -320,9 +330,10 @@ impl<T: Transport, S: OwnerStore> Hub<T, S> {
 
     /// Renews the leases of all nodes heard of, then looks for those that ended.
     fn renew_presence(&mut self, now: Moment) {
-        if !self.jobs.is_empty() {
+        if self.presence_runs || self.leases.owned() == Owned::NONE {
             return;
         }
+        self.presence_runs = true;
         let heard: Vec<_> = self.shared.heard.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
         let wall = self.shared.clock.now();
         let expiry = presence_expiry(wall, self.subscribed_at.map(|at| now.since(at)));
@@ -337,20 +348,21 @@ impl<T: Transport, S: OwnerStore> Hub<T, S> {
             }
             Ok(())
         };
-        self.jobs.push(job.boxed());
+        self.jobs.push(job.map(Done::Presence).boxed());
     }
 
     fn event(&mut self, event: LinkEvent) {
         match event {
             LinkEvent::Connected { receive_max, packet_max } => {
+                self.subscribing.clear();
                 self.window = u32::from(WINDOW_CLOUD.min(receive_max / 2)).max(1);
                 self.packet_max = packet_max;
-                self.write(|writer| writer.subscribe(vec![FILTER.to_owned()]));
+                self.own(OwnershipInput::Connected);
             }
             LinkEvent::SubAck(codes) if codes.iter().all(|code| *code == SubCode::Granted) => {
                 self.subscribed_at = Some(self.now());
-                // AS-089: STATE only once the subscription stands.
-                self.states = (0..PARTITIONS).filter_map(|part| u8::try_from(part).ok().map(Partition)).collect();
+                let parts = self.subscribing.pop_front().unwrap_or_default();
+                self.own(OwnershipInput::SubAck(parts));
             }
             LinkEvent::SubAck(_) => {
                 tracing::error!(instance = %self.instance, kind = Alarm::SubscribeRefused.as_str(), "sync.alarm");
@@ -387,13 +399,20 @@ impl<T: Transport, S: OwnerStore> Hub<T, S> {
 
     /// Hands a message to its node's task, which is started by the first one.
     fn message(&mut self, arrival: Arrival, node: NodeId, message: FromNodeMessage) {
+        let part = node.partition();
+        let (Some(term), Some(fate)) = (self.leases.serves(part), self.fates.get(&part).map(|fate| fate.subscribe())) else {
+            // Another instance owns it, or will: the node says it again there.
+            signals::counted(ROLE, Counted::Stale);
+            self.settle(arrival);
+            return;
+        };
         if let FromNodeMessage::Hello { session, body, .. } = &message {
             let now = self.now();
             if !self.budget.take(now) {
                 let body = Box::new(hello::later(body.nonce, &mut self.rng));
                 let stamp = self.stamp();
                 let later = ToNode::Welcome { session: *session, body };
-                if let Some(encoded) = codec::encode_to_node(&node, self.shared.term, &later, stamp) {
+                if let Some(encoded) = codec::encode_to_node(&node, term, &later, stamp) {
                     self.publish(encoded);
                 }
                 self.settle(arrival);
@@ -412,6 +431,8 @@ impl<T: Transport, S: OwnerStore> Hub<T, S> {
             let task = Task {
                 shared: Arc::clone(&self.shared),
                 node: node.clone(),
+                term,
+                fate,
                 packet_max: self.packet_max,
                 board,
                 inbox,
@@ -457,9 +478,9 @@ impl<T: Transport, S: OwnerStore> Hub<T, S> {
     fn say_states(&mut self) {
         // Half of the window stays free for WELCOMEs and batches.
         while self.in_flight < self.window / 2 || (self.in_flight == 0 && self.window == 1) {
-            let Some(part) = self.states.pop_front() else { return };
+            let Some((part, term)) = self.states.pop_front() else { return };
             let (stamp, source) = (self.stamp(), Source::Cloud(self.tenant.clone()));
-            self.publish(codec::encode_state(part, source, self.shared.term, State::of(&self.instance), stamp));
+            self.publish(codec::encode_state(part, source, term, State::of(&self.instance), stamp));
         }
     }
 
@@ -485,10 +506,12 @@ impl<T: Transport, S: OwnerStore> Hub<T, S> {
         self.subscribed_at = None;
         self.in_flight = 0;
         self.states.clear();
+        self.subscribing.clear();
         self.order.reset();
         let nodes: Vec<NodeId> = self.tasks.keys().cloned().collect();
         for node in nodes {
             self.tell_task(&node, ToTask::LinkLost);
         }
+        self.own(OwnershipInput::LinkLost);
     }
 }

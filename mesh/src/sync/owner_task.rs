@@ -1,8 +1,9 @@
 //! One node as its owner sees it: a task that owns the node's machine and the transactions it started.
 //!
 //! Owns [`OwnerPeer`] of one node. Takes messages from the hub by a bounded channel (a full one sheds), finished transactions and what was
-//! logged for the node; emits publishes to the hub, which waits for the MQTT window so that this task waits too, and settled arrivals. On
-//! failure of the store the machine waits or sheds; a term that is fenced stops the whole owner.
+//! logged for the node; emits publishes to the hub, which waits for the MQTT window so that this task waits too, and settled arrivals. It
+//! lives while the node's partition is owned: a drain lets it finish what it has begun, a drop ends it at once, and either way every
+//! arrival is settled. On failure of the store the machine waits or sheds; a fenced write is the hub's to act on.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -14,13 +15,16 @@ use std::{
 
 use aisle_schemas::{
     event::Source,
-    ids::NodeId,
+    ids::{NodeId, Partition},
     sync::{Session, Stream, Term},
 };
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 
 use super::{
     board::Board,
@@ -33,7 +37,7 @@ use super::{
     owner_peer::{FromNodeMessage, OwnerInput, OwnerOutput, OwnerPeer, ToNode},
     receiver::{ApplyFailure, Arrival},
     signals,
-    turn::{Moment, Turn},
+    turn::{Counted, Moment, Turn},
 };
 use crate::clock::Clock;
 
@@ -53,15 +57,23 @@ pub(super) enum ToTask {
 #[derive(Debug)]
 pub(super) enum ToHub {
     Publish(Encoded),
-    /// The term is not ours any more.
-    Fenced,
+    /// A write under this term was refused: the partition is not ours any more.
+    Fenced { part: Partition, term: Term },
+}
+
+/// What becomes of the tasks of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Serve,
+    /// Take nothing more, finish what has begun.
+    Drain,
+    Drop,
 }
 
 /// What all tasks of an instance share.
 pub(super) struct Shared<S: OwnerStore> {
     pub(super) store: Arc<S>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) term: Term,
     pub(super) known_schemas: Arc<BTreeSet<String>>,
     pub(super) started: Instant,
     pub(super) slots: Mutex<BulkSlots>,
@@ -73,6 +85,9 @@ pub(super) struct Shared<S: OwnerStore> {
 pub(super) struct Task<S: OwnerStore> {
     pub(super) shared: Arc<Shared<S>>,
     pub(super) node: NodeId,
+    /// Under which the node's partition is owned while this task lives.
+    pub(super) term: Term,
+    pub(super) fate: watch::Receiver<Fate>,
     pub(super) packet_max: u32,
     pub(super) board: Arc<Board>,
     pub(super) inbox: mpsc::Receiver<ToTask>,
@@ -91,6 +106,7 @@ enum Done {
 struct Running<S: OwnerStore> {
     shared: Arc<Shared<S>>,
     node: NodeId,
+    term: Term,
     peer: OwnerPeer,
     rng: SmallRng,
     jobs: FuturesUnordered<BoxFuture<'static, Done>>,
@@ -101,15 +117,16 @@ struct Running<S: OwnerStore> {
 }
 
 impl<S: OwnerStore> Task<S> {
-    /// Runs until the hub lets go.
+    /// Runs until the partition is given up.
     pub(super) async fn run(self) {
-        let Self { shared, node, packet_max, board, mut inbox, hub, settled } = self;
+        let Self { shared, node, term, mut fate, packet_max, board, mut inbox, hub, settled } = self;
         let now = Moment(shared.started.elapsed());
         let started = shared.started;
         let mut running = Running {
             peer: OwnerPeer::new(packet_max, now),
             shared,
             node,
+            term,
             rng: SmallRng::from_os_rng(),
             jobs: FuturesUnordered::new(),
             payloads: HashMap::new(),
@@ -117,10 +134,22 @@ impl<S: OwnerStore> Task<S> {
             settled,
             counted_open: false,
         };
-        loop {
+        let mut draining = false;
+        while !(draining && running.jobs.is_empty()) {
             let deadline = running.peer.deadline();
             tokio::select! {
-                told = inbox.recv() => match told {
+                changed = fate.changed() => {
+                    let decided = if changed.is_ok() { *fate.borrow_and_update() } else { Fate::Drop };
+                    match decided {
+                        Fate::Serve => {}
+                        Fate::Drain => {
+                            draining = true;
+                            running.refuse(&mut inbox).await;
+                        }
+                        Fate::Drop => break,
+                    }
+                }
+                told = inbox.recv(), if !draining => match told {
                     Some(ToTask::Message { arrival, message }) => running.input(OwnerInput::Message { arrival, message }).await,
                     Some(ToTask::Unhold(stream)) => running.input(OwnerInput::Unhold(stream)).await,
                     Some(ToTask::LinkLost) => running.input(OwnerInput::LinkLost).await,
@@ -135,6 +164,7 @@ impl<S: OwnerStore> Task<S> {
                 () = until(started, deadline) => running.input(OwnerInput::Tick).await,
             }
         }
+        running.refuse(&mut inbox).await;
         running.input(OwnerInput::LinkLost).await;
         running.count_open();
     }
@@ -149,8 +179,22 @@ impl<S: OwnerStore> Running<S> {
                 self.input(input).await;
                 self.payloads.remove(&ticket);
             }
-            Done::Fenced => self.publish(ToHub::Fenced).await,
+            Done::Fenced => self.publish(ToHub::Fenced { part: self.node.partition(), term: self.term }).await,
             Done::Nothing => {}
+        }
+    }
+
+    /// Settles what waits in the inbox unhandled: its senders will say it again to whoever owns the partition then.
+    async fn refuse(&mut self, inbox: &mut mpsc::Receiver<ToTask>) {
+        inbox.close();
+        while let Ok(told) = inbox.try_recv() {
+            match told {
+                ToTask::Message { arrival, message: _ } => {
+                    signals::counted(ROLE, Counted::Stale);
+                    self.output(OwnerOutput::Release(arrival)).await;
+                }
+                ToTask::Unhold(_) | ToTask::LinkLost => {}
+            }
         }
     }
 
@@ -200,7 +244,7 @@ impl<S: OwnerStore> Running<S> {
                         .map(|(stream, payload)| Encoded { topic: codec::batch_topic(&self.node, stream), payload }),
                     ToNode::Welcome { .. } | ToNode::Ack { .. } => {
                         let stamp = stamp(self.shared.clock.as_ref(), &mut self.rng);
-                        codec::encode_to_node(&self.node, self.shared.term, &message, stamp)
+                        codec::encode_to_node(&self.node, self.term, &message, stamp)
                     }
                 };
                 if let Some(encoded) = encoded {
@@ -232,7 +276,7 @@ impl<S: OwnerStore> Running<S> {
 
     /// Starts a transaction whose end is an input.
     fn start(&mut self, output: OwnerOutput) {
-        let (shared, node) = (Arc::clone(&self.shared), self.node.clone());
+        let (shared, node, term) = (Arc::clone(&self.shared), self.node.clone(), self.term);
         let stamp = stamp(shared.clock.as_ref(), &mut self.rng);
         let failed = |what, error: &LogError, input| {
             signals::storage_failed(ROLE, what, error);
@@ -245,7 +289,7 @@ impl<S: OwnerStore> Running<S> {
             OwnerOutput::DecideHello { ticket, session, epoch, hello } => {
                 let random = self.rng.random();
                 let known_schemas = Arc::clone(&shared.known_schemas);
-                let request = HelloRequest { epoch, session, hello: *hello, known_schemas, term: shared.term, now: stamp.time, random };
+                let request = HelloRequest { epoch, session, hello: *hello, known_schemas, term, now: stamp.time, random };
                 async move {
                     match shared.store.hello(&node, &request).await {
                         Ok(outcome) => Done::Input(OwnerInput::HelloDecided { ticket, outcome: Box::new(outcome) }),
@@ -256,7 +300,7 @@ impl<S: OwnerStore> Running<S> {
             }
             OwnerOutput::Load { session, request } => async move {
                 let source = Source::Cloud(node.tenant.clone());
-                let context = LoadContext { node, source, session, term: Some(shared.term) };
+                let context = LoadContext { node, source, session, term: Some(term) };
                 let (ticket, stream) = (request.ticket, request.stream);
                 match load(shared.store.as_ref(), &context, &request, stamp).await {
                     Ok((loaded, payload)) => Done::Loaded { stream, payload, input: OwnerInput::Loaded(loaded), ticket },

@@ -27,6 +27,7 @@ pub trait Transport: Send + Sync + 'static {
 #[async_trait]
 pub trait TransportHandle: Send + Sync + 'static {
     async fn subscribe(&self, filters: &[String]) -> Result<(), LinkError>;
+    async fn unsubscribe(&self, filters: &[String]) -> Result<(), LinkError>;
     async fn publish(&self, message: Outgoing) -> Result<(), LinkError>;
     async fn ack(&self, token: AckToken) -> Result<(), LinkError>;
     /// Says farewell after what was handed over before.
@@ -51,6 +52,9 @@ impl TransportHandle for LinkHandle {
     async fn subscribe(&self, filters: &[String]) -> Result<(), LinkError> {
         LinkHandle::subscribe(self, filters).await
     }
+    async fn unsubscribe(&self, filters: &[String]) -> Result<(), LinkError> {
+        LinkHandle::unsubscribe(self, filters).await
+    }
     async fn publish(&self, message: Outgoing) -> Result<(), LinkError> {
         LinkHandle::publish(self, message).await
     }
@@ -66,6 +70,7 @@ impl TransportHandle for LinkHandle {
 #[derive(Debug)]
 enum Write {
     Subscribe(Vec<String>),
+    Unsubscribe(Vec<String>),
     Publish(Outgoing),
     Ack(AckToken),
 }
@@ -88,6 +93,7 @@ impl Writer {
             while let Some(write) = waiting.recv().await {
                 let written = match write {
                     Write::Subscribe(filters) => handle.subscribe(&filters).await,
+                    Write::Unsubscribe(filters) => handle.unsubscribe(&filters).await,
                     Write::Publish(message) => handle.publish(message).await,
                     Write::Ack(token) => handle.ack(token).await,
                 };
@@ -111,6 +117,9 @@ impl Writer {
     }
     pub(super) fn subscribe(&self, filters: Vec<String>) -> Result<(), WriterClosed> {
         self.write(Write::Subscribe(filters))
+    }
+    pub(super) fn unsubscribe(&self, filters: Vec<String>) -> Result<(), WriterClosed> {
+        self.write(Write::Unsubscribe(filters))
     }
     pub(super) fn publish(&self, encoded: Encoded) -> Result<(), WriterClosed> {
         self.write(Write::Publish(outgoing(encoded)))

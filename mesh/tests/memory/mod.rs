@@ -13,10 +13,12 @@ use std::{
 use aisle_mesh::sync::{
     hello::{self, Decision, HelloOutcome, HelloRequest, NodeRow, SeenNode},
     log::*,
+    ownership::{PartitionStore, Survey},
+    partition::Tenure,
 };
 use aisle_schemas::{
     event::{Event, EventType, Source},
-    ids::{EventId, NodeId},
+    ids::{EventId, InstanceId, NodeId, Partition},
     limits::POISON_HOLD,
     sync::*,
 };
@@ -365,6 +367,7 @@ pub struct CloudNode {
 pub struct MemoryCloud {
     nodes: Mutex<BTreeMap<NodeId, CloudNode>>,
     pub term: Mutex<Term>,
+    instance: InstanceId,
     pub fault: Mutex<Option<Fault>>,
 }
 
@@ -380,7 +383,14 @@ impl MemoryCloud {
             reclaim: false,
         };
         let nodes = nodes.iter().map(|node| (node.clone(), row())).collect();
-        Self { nodes: Mutex::new(nodes), term: Mutex::new(Term::new(100)), fault: Mutex::new(None) }
+        let instance = InstanceId::parse("eu1-a").unwrap();
+        Self { nodes: Mutex::new(nodes), term: Mutex::new(Term::new(100)), instance, fault: Mutex::new(None) }
+    }
+    /// A term above all before, as every new owner takes one.
+    pub async fn take_term(&self) -> Result<Term, LogError> {
+        let mut term = self.term.lock().unwrap();
+        *term = term.next();
+        Ok(*term)
     }
     pub fn with<T>(&self, node: &NodeId, change: impl FnOnce(&mut CloudNode) -> T) -> T {
         change(self.nodes.lock().unwrap().get_mut(node).unwrap())
@@ -419,12 +429,34 @@ impl ReceiveLog for MemoryCloud {
 }
 
 #[async_trait]
-impl OwnerStore for MemoryCloud {
-    async fn take_term(&self) -> Result<Term, LogError> {
-        let mut term = self.term.lock().unwrap();
-        *term = term.next();
-        Ok(*term)
+impl PartitionStore for MemoryCloud {
+    fn tenure(&self) -> Tenure {
+        Tenure::Alone
     }
+    fn instance(&self) -> &InstanceId {
+        &self.instance
+    }
+    async fn survey(&self, _: bool, _: bool) -> Result<Survey, LogError> {
+        Ok(Survey::default())
+    }
+    async fn acquire(&self, wish: &[Partition], _: bool) -> Result<Vec<(Partition, Term)>, LogError> {
+        let term = self.take_term().await?;
+        Ok(wish.iter().map(|part| (*part, term)).collect())
+    }
+    async fn renew(&self, held: &[(Partition, Term)]) -> Result<Vec<Partition>, LogError> {
+        Ok(held.iter().map(|(part, _)| *part).collect())
+    }
+    async fn release(&self, _: &[(Partition, Term)]) -> Result<(), LogError> {
+        Ok(())
+    }
+    async fn leave(&self) -> Result<(), LogError> {
+        Ok(())
+    }
+    fn let_go(&self, _: Partition) {}
+}
+
+#[async_trait]
+impl OwnerStore for MemoryCloud {
     async fn hello(&self, node: &NodeId, request: &HelloRequest) -> Result<HelloOutcome, LogError> {
         if !self.nodes.lock().unwrap().contains_key(node) {
             let down = SendDisk::new(Direction::Down, 0).state();

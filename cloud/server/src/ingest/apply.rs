@@ -11,12 +11,14 @@ use aisle_schemas::{
     http::cloud::NodeState,
     ids::{EventId, NodeId},
     limits::{POISON_HOLD, QUARANTINE_C_PER_DAY},
-    sync::{Class, Seq, Term},
+    sync::{Class, Seq},
 };
 use aisle_store::{
     Db, LoggedDown, OutboxRow, StoreError, Tx,
-    cursor::{self, Advance, JournalEntry, JournalSource, Quarantined},
-    node, reported,
+    cursor::{self, Advance, JournalEntry, JournalSource},
+    loss, node,
+    reported,
+    term::Holder,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -30,7 +32,7 @@ use crate::fresh;
 pub struct Work {
     pub node: NodeId,
     pub batch: ReceivedBatch,
-    pub term: Term,
+    pub holder: Holder,
     pub now: DateTime<Utc>,
     pub db: Db,
 }
@@ -89,8 +91,8 @@ impl Tally {
 
 /// Runs the transaction up to its commit.
 pub async fn run(tx: &mut Tx, work: &Work) -> Result<Done, Failure> {
-    let Work { node, batch, term, now, db } = work;
-    let begun = cursor::begin(tx, node, batch.stream, *term).await?.ok_or(Failure::Fenced)?;
+    let Work { node, batch, holder, now, db } = work;
+    let begun = cursor::begin(tx, node, batch.stream, holder).await?.ok_or(Failure::Fenced)?;
     if !begun.enrolled || !begun.active || begun.epoch != Some(batch.epoch) || begun.session != Some(batch.session) {
         return Err(Failure::Fenced);
     }
@@ -129,7 +131,7 @@ pub async fn run(tx: &mut Tx, work: &Work) -> Result<Done, Failure> {
 }
 
 async fn plain(tx: &mut Tx, work: &Work, tally: &mut Tally) -> Result<Seq, Failure> {
-    let Work { node, batch, term: _, now, db } = work;
+    let Work { node, batch, holder: _, now, db } = work;
     let mut new = journal(tx, work, &batch.records).await?;
     let mut effects = Effects::new(node, *now);
     let before = tally.poison_run;
@@ -157,7 +159,7 @@ async fn plain(tx: &mut Tx, work: &Work, tally: &mut Tally) -> Result<Seq, Failu
 }
 
 async fn with_savepoints(tx: &mut Tx, work: &Work, tally: &mut Tally) -> Result<Seq, Failure> {
-    let Work { node, batch, term: _, now, db } = work;
+    let Work { node, batch, holder: _, now, db } = work;
     let mut effects = Effects::new(node, *now);
     for record in &batch.records {
         tx.savepoint().await?;
@@ -201,7 +203,7 @@ async fn one(tx: &mut Tx, work: &Work, effects: &mut Effects<'_>, record: &Recei
 
 /// Journals records of class A and returns the ids that are new; other classes are told apart by cursor and natural key.
 async fn journal(tx: &mut Tx, work: &Work, records: &[ReceivedRecord]) -> Result<HashSet<EventId>, StoreError> {
-    let Work { node, batch, term: _, now, db: _ } = work;
+    let Work { node, batch, holder: _, now, db: _ } = work;
     match batch.stream.class() {
         Class::A => {
             let entries: Vec<JournalEntry<'_>> = records
@@ -233,8 +235,8 @@ fn place(batch: &ReceivedBatch, record: &ReceivedRecord) -> Place {
 }
 
 /// Puts a record that can never be applied where a person sees it; of class C only so many a day, the rest are counted (AS-050).
-async fn set_aside(tx: &mut Tx, work: &Work, record: &ReceivedRecord, poison: &Poison) -> Result<(), StoreError> {
-    let Work { node, batch, term: _, now, db: _ } = work;
+async fn set_aside(tx: &mut Tx, work: &Work, record: &ReceivedRecord, poison: &Poison, tally: &mut Tally) -> Result<(), StoreError> {
+    let Work { node, batch, holder: _, now, db: _ } = work;
     if batch.stream.class() == Class::C {
         let today = cursor::quarantined_since(tx, node, batch.stream, *now - TimeDelta::days(1)).await?;
         if today >= u64::from(QUARANTINE_C_PER_DAY) {

@@ -9,13 +9,13 @@ use aisle_mesh::sync::{
 use aisle_schemas::{
     http::cloud::NodeState,
     ids::NodeId,
-    sync::{Epoch, Mark, PerStream, Seq, Stream, Term},
+    sync::{Epoch, Mark, PerStream, Seq, Stream},
 };
 use aisle_store::{
     Db, OutboxRow, Tx,
     down_log::{self, DownState, DownStreamState, NewEpoch},
     node::{self, Acceptance},
-    term,
+    term::{self, Holder},
 };
 
 use super::{OwnerError, put_presence};
@@ -24,7 +24,7 @@ use super::{OwnerError, put_presence};
 pub struct Work {
     pub node: NodeId,
     pub request: HelloRequest,
-    pub term: Term,
+    pub holder: Holder,
     /// What the node acknowledged and is not written yet.
     pub acked: Option<(Seq, Seq)>,
     pub db: Db,
@@ -32,8 +32,8 @@ pub struct Work {
 
 /// Runs the transaction up to its commit.
 pub async fn run(tx: &mut Tx, work: &Work) -> Result<(HelloOutcome, Vec<OutboxRow>), OwnerError> {
-    let Work { node, request, term, acked, db } = work;
-    if *term != request.term || !term::holds(tx, node.partition(), *term).await? {
+    let Work { node, request, holder, acked, db } = work;
+    if holder.term != request.term || !term::holds(tx, node.partition(), holder).await? {
         return Err(OwnerError::Fenced);
     }
     let Some(row) = node::for_hello(tx, node).await? else {

@@ -9,16 +9,16 @@ mod effects;
 mod feed;
 mod handover;
 mod hello;
+mod leases;
 mod send_log;
+
+use leases::Terms;
 
 pub use feed::{Committed, FEED_ROWS_MAX, Feed, FeedSource};
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use aisle_mesh::{
@@ -30,33 +30,44 @@ use aisle_mesh::{
 };
 use aisle_schemas::{
     http::cloud::NodeState,
-    ids::NodeId,
+    ids::{InstanceId, NodeId, Partition},
     sync::{NodeStatus, Seq, Session, Stream, Term},
 };
-use aisle_store::{Db, Message, OutboxNew, OutboxRow, StoreError, Tx, node, outbox, term};
+use aisle_store::{
+    Db, Message, OutboxNew, OutboxRow, StoreError, Tx, node, outbox,
+    term::{self, Holder},
+};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-/// The owner's store. Clones share term and acknowledgements, as they are one owner.
+/// The owner's store. Clones share terms and acknowledgements, as they are one owner.
 #[derive(Clone)]
 pub struct Ingest {
     db: Db,
     clock: Arc<dyn Clock>,
     feed: Feed,
-    /// Term under which this owner writes; 0 before it took one, which fences everything.
-    term: Arc<AtomicU64>,
+    /// Whose leases stand behind the terms.
+    instance: InstanceId,
+    /// Terms under which this owner writes.
+    terms: Arc<Terms>,
     /// What nodes acknowledged since the last flush: order, desired. Forgetting it costs disk until the next WELCOME, nothing else.
     acked: Arc<Mutex<HashMap<NodeId, (Seq, Seq)>>>,
 }
 
 impl Ingest {
     /// The store of one owner. What it commits is told through `feed`.
-    pub fn new(db: Db, clock: Arc<dyn Clock>, feed: Feed) -> Self {
-        Self { db, clock, feed, term: Arc::default(), acked: Arc::default() }
+    pub fn new(db: Db, clock: Arc<dyn Clock>, feed: Feed, instance: InstanceId) -> Self {
+        Self { db, clock, feed, instance, terms: Arc::default(), acked: Arc::default() }
     }
 
-    fn term(&self) -> Term {
-        Term::new(self.term.load(Ordering::Acquire))
+    /// What this owner claims about the node's partition.
+    fn holder(&self, node: &NodeId) -> Holder {
+        Holder { owner: self.instance.clone(), term: self.terms.of(node.partition()) }
+    }
+
+    /// What this owner claims at all.
+    fn claimed(&self) -> Claimed {
+        Claimed { owner: self.instance.clone(), held: self.terms.held() }
     }
 
     /// Takes what all nodes acknowledged, to be written.
@@ -101,9 +112,18 @@ impl From<OwnerError> for LogError {
     }
 }
 
-/// Fences a write about no particular partition.
-async fn fence_any(tx: &mut Tx, term: Term) -> Result<(), OwnerError> {
-    if term::holds_any(tx, term).await? { Ok(()) } else { Err(OwnerError::Fenced) }
+/// Partitions that an owner claims, for writes about many nodes.
+struct Claimed {
+    owner: InstanceId,
+    held: Vec<(Partition, Term)>,
+}
+
+impl Claimed {
+    /// Fences the write: those of the partitions that are still held, kept so until it commits.
+    async fn fence(&self, tx: &mut Tx) -> Result<Vec<Partition>, OwnerError> {
+        let held = term::still_held(tx, &self.owner, &self.held).await?;
+        if held.is_empty() { Err(OwnerError::Fenced) } else { Ok(held) }
+    }
 }
 
 /// Tells the fleet that nodes changed.
@@ -115,7 +135,7 @@ async fn put_presence(tx: &mut Tx, db: &Db, nodes: &[NodeId], state: NodeState, 
 #[async_trait]
 impl ReceiveLog for Ingest {
     async fn apply(&self, node: &NodeId, batch: &ReceivedBatch) -> Result<Applied, ApplyError> {
-        let work = apply::Work { node: node.clone(), batch: batch.clone(), term: self.term(), now: self.clock.now(), db: self.db.clone() };
+        let work = apply::Work { node: node.clone(), batch: batch.clone(), holder: self.holder(node), now: self.clock.now(), db: self.db.clone() };
         let done = self.db.write(move |tx| Box::pin(async move { apply::run(tx, &work).await })).await.map_err(ApplyError::from)?;
         metrics::counter!("aisle_ingest_records_total", "stream" => batch.stream.as_str(), "fate" => "applied")
             .increment(done.applied_records);
@@ -131,15 +151,9 @@ impl ReceiveLog for Ingest {
 
 #[async_trait]
 impl OwnerStore for Ingest {
-    async fn take_term(&self) -> Result<Term, LogError> {
-        let term = term::take(&self.db).await.map_err(log_error)?;
-        self.term.store(term.get(), Ordering::Release);
-        Ok(term)
-    }
-
     async fn hello(&self, node: &NodeId, request: &HelloRequest) -> Result<HelloOutcome, LogError> {
         let acked = self.acked.lock().unwrap_or_else(PoisonError::into_inner).remove(node);
-        let work = hello::Work { node: node.clone(), request: request.clone(), term: self.term(), acked, db: self.db.clone() };
+        let work = hello::Work { node: node.clone(), request: request.clone(), holder: self.holder(node), acked, db: self.db.clone() };
         let (outcome, rows) =
             self.db.write(move |tx| Box::pin(async move { hello::run(tx, &work).await })).await.map_err(LogError::from)?;
         self.feed.push(Committed { outbox: rows, logged: Vec::new(), reread: false });
@@ -147,9 +161,9 @@ impl OwnerStore for Ingest {
     }
 
     async fn presence(&self, node: &NodeId, session: Session, status: NodeStatus, at: DateTime<Utc>) -> Result<bool, LogError> {
-        let (db, term, node) = (self.db.clone(), self.term(), node.clone());
+        let (db, holder, node) = (self.db.clone(), self.holder(node), node.clone());
         let work = async move |tx: &mut Tx| {
-            if !term::holds(tx, node.partition(), term).await? {
+            if !term::holds(tx, node.partition(), &holder).await? {
                 return Err(OwnerError::Fenced);
             }
             let state = match status {
@@ -169,9 +183,10 @@ impl OwnerStore for Ingest {
     }
 
     async fn touch(&self, heard: &[(NodeId, Session)], at: DateTime<Utc>) -> Result<(), LogError> {
-        let (db, term, heard) = (self.db.clone(), self.term(), heard.to_vec());
+        let (db, claimed, heard) = (self.db.clone(), self.claimed(), heard.to_vec());
         let work = async move |tx: &mut Tx| {
-            fence_any(tx, term).await?;
+            let held = claimed.fence(tx).await?;
+            let heard: Vec<_> = heard.iter().filter(|(node, _)| held.contains(&node.partition())).cloned().collect();
             let back = node::touch(tx, &heard, at).await?;
             Ok::<_, OwnerError>(put_presence(tx, &db, &back, NodeState::Online, at).await?)
         };
@@ -181,13 +196,13 @@ impl OwnerStore for Ingest {
     }
 
     async fn expire_presence(&self, expiry: &PresenceExpiry) -> Result<Vec<NodeId>, LogError> {
-        let (db, term, expiry, now, acked) = (self.db.clone(), self.term(), *expiry, self.clock.now(), self.take_acked());
+        let (db, claimed, expiry, now, acked) = (self.db.clone(), self.claimed(), *expiry, self.clock.now(), self.take_acked());
         let work = async move |tx: &mut Tx| {
-            fence_any(tx, term).await?;
-            for (node, (order, desired)) in &acked {
+            let held = claimed.fence(tx).await?;
+            for (node, (order, desired)) in acked.iter().filter(|(node, _)| held.contains(&node.partition())) {
                 aisle_store::down_log::note_acked(tx, node, *order, *desired).await?;
             }
-            let lost = node::expire(tx, expiry.silent_before, expiry.will_before, now).await?;
+            let lost = node::expire(tx, &held, expiry.silent_before, expiry.will_before, now).await?;
             let rows = put_presence(tx, &db, &lost, NodeState::Lost, now).await?;
             Ok::<_, OwnerError>((lost, rows))
         };

@@ -52,9 +52,9 @@ impl SendLog for Ingest {
     }
 
     async fn commit_sent(&self, node: &NodeId, stream: Stream, high: Seq) -> Result<Mark, LogError> {
-        let (down, term, node) = (down_stream(stream)?, self.term(), node.clone());
+        let (down, holder, node) = (down_stream(stream)?, self.holder(node), node.clone());
         let work = async move |tx: &mut Tx| {
-            if !term::holds(tx, node.partition(), term).await? {
+            if !term::holds(tx, node.partition(), &holder).await? {
                 return Err(OwnerError::Fenced);
             }
             Ok(down_log::note_sent(tx, &node, down, high).await?)
@@ -68,10 +68,10 @@ impl SendLog for Ingest {
     }
 
     async fn begin_epoch(&self, node: &NodeId, request: &EpochRequest) -> Result<Epoch, LogError> {
-        let (term, node) = (self.term(), node.clone());
+        let (holder, node) = (self.holder(node), node.clone());
         let wish = NewEpoch { peer: request.peer_epoch, mark_min: request.mark_min, random: request.random };
         let work = async move |tx: &mut Tx| {
-            if !term::holds(tx, node.partition(), term).await? {
+            if !term::holds(tx, node.partition(), &holder).await? {
                 return Err(OwnerError::Fenced);
             }
             Ok(down_log::begin_epoch(tx, &node, wish).await?)

@@ -1,6 +1,6 @@
 //! An owner with its database, and records as a store would send them.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use aisle_cloud::ingest::{Feed, FeedSource, Ingest};
 use aisle_mesh::{
@@ -8,11 +8,13 @@ use aisle_mesh::{
     sync::{
         hello::{HelloOutcome, HelloRequest},
         log::{Applied, ApplyError, ApplyMode, OwnerStore, ReceiveLog, ReceivedBatch, ReceivedRecord},
+        ownership::PartitionStore,
     },
 };
 use aisle_schemas::{
     event::{Event, EventType, Source},
-    ids::{CustomerId, EventId, NodeId},
+    ids::{CustomerId, EventId, InstanceId, NodeId, Partition},
+    limits::LEASE_RENEW,
     sync::{Count, DownState, Epoch, Hello, Mark, Nonce, PerStream, Seq, Session, Stream, Term, UpState},
     text::Language,
 };
@@ -26,6 +28,7 @@ use aisle_store::{
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::value::to_raw_value;
+use tokio::task::JoinHandle;
 
 pub mod id {
     use aisle_schemas::ids::*;
@@ -129,6 +132,7 @@ pub mod body {
             Body::PlayLogged(play) => format!("screen/{}", play.screen),
             Body::TapRecorded(tap) => format!("nfc/{}", tap.display),
             Body::ZoneReported(report) => format!("zone/{}", report.zone),
+            Body::LogLost(lost) => format!("log/{}", lost.stream),
             other => panic!("no store sends {other:?} here"),
         }
     }
@@ -183,24 +187,54 @@ pub fn order(node_text: &str, n: u8) -> DownWrite {
     write(node_text, n, DownStream::Order, "aisle.visit.close.v1", "visit/1", Some(1))
 }
 
-/// An owner that holds the term.
+pub fn instance() -> InstanceId {
+    InstanceId::parse("eu1-a").expect("a literal")
+}
+
+/// Takes every partition, also from an earlier life under this name.
+pub async fn take_all(ingest: &Ingest) -> HashMap<Partition, Term> {
+    let all: Vec<Partition> = (0..=u8::MAX).map(Partition).collect();
+    ingest.acquire(&all, true).await.expect("taken").into_iter().collect()
+}
+
+/// An owner that holds every partition.
 pub struct Owner {
     pub db: Db,
     pub clock: Arc<ManualClock>,
     pub ingest: Ingest,
     pub source: FeedSource,
-    pub term: Term,
+    pub terms: HashMap<Partition, Term>,
+    renewing: JoinHandle<()>,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.renewing.abort();
+    }
+}
+
+async fn keep(ingest: Ingest, held: HashMap<Partition, Term>) {
+    let held: Vec<_> = held.into_iter().collect();
+    let mut due = tokio::time::interval(LEASE_RENEW);
+    loop {
+        due.tick().await;
+        // A test that closes its database, or whose owner has a successor, needs no renewal.
+        if !ingest.renew(&held).await.is_ok_and(|renewed| !renewed.is_empty()) {
+            return;
+        }
+    }
 }
 
 impl Owner {
-    /// Enrols the nodes and takes the term.
+    /// Enrols the nodes, takes every partition and keeps them, as the driver does.
     pub async fn new(db: Db, nodes: &[&str]) -> Self {
         node::enrol(&db, nodes.iter().map(|text| Enrolment { node: node(text), random: 0xfeed }).collect()).await.expect("enrolled");
         let clock = ManualClock::new();
         let (feed, source) = Feed::new();
-        let ingest = Ingest::new(db.clone(), Arc::clone(&clock) as Arc<dyn Clock>, feed);
-        let term = ingest.take_term().await.expect("a term");
-        Self { db, clock, ingest, source, term }
+        let ingest = Ingest::new(db.clone(), Arc::clone(&clock) as Arc<dyn Clock>, feed, instance());
+        let terms = take_all(&ingest).await;
+        let renewing = tokio::spawn(keep(ingest.clone(), terms.clone()));
+        Self { db, clock, ingest, source, terms, renewing }
     }
 
     pub fn now(&self) -> DateTime<Utc> {
@@ -269,7 +303,7 @@ impl Owner {
             session: session(n),
             hello,
             known_schemas: Arc::default(),
-            term: self.term,
+            term: self.terms[&node.partition()],
             now: self.now(),
             random: 0xbeef,
         };

@@ -1,1 +1,5 @@
-SELECT part FROM partition_term WHERE part = $1 AND term = $2
+-- One instance alone has no lease to lose: only a successor's term ends its own.
+SELECT t.part
+FROM partition_term t
+JOIN partition_lease l ON l.part = t.part
+WHERE t.part = $1 AND t.term = $2 AND l.owner = $3

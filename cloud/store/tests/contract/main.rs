@@ -6,3 +6,4 @@ mod common;
 mod customer;
 mod database;
 mod down_log;
+mod lease;
