@@ -10,5 +10,6 @@ pub mod config;
 pub mod link;
 pub mod supervision;
 pub mod sync;
+pub mod tck;
 pub mod telemetry;
 pub mod tls;

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod broker_check;
 pub mod cloud;
 pub mod demo;
 pub mod init;
@@ -7,3 +8,4 @@ pub mod node;
 pub mod output;
 pub mod signal;
 pub mod sim;
+pub mod tck;

@@ -74,11 +74,13 @@ pub struct LimitsConfig {
     pub opened_codes_per_minute: u32,
     /// Check-in passes per customer and hour.
     pub passes_per_hour: u32,
+    /// Requests per signed-in account and minute that change something. A person does not come near it.
+    pub changes_per_minute: u32,
 }
 
 impl Default for LimitsConfig {
     fn default() -> Self {
-        Self { sign_ins_per_minute: 300, opened_codes_per_minute: 300, passes_per_hour: 120 }
+        Self { sign_ins_per_minute: 300, opened_codes_per_minute: 300, passes_per_hour: 120, changes_per_minute: 600 }
     }
 }
 

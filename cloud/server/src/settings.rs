@@ -14,7 +14,10 @@ use aisle_schemas::{
 use chrono_tz::Tz;
 use secrecy::ExposeSecret;
 
-use crate::config::{CloudConfig, StoreConfig};
+use crate::{
+    config::{CloudConfig, StoreConfig},
+    routes::origin::OwnOrigin,
+};
 
 /// A store of this cloud.
 #[derive(Debug, Clone)]
@@ -32,6 +35,8 @@ pub struct StoreInfo {
 pub struct Settings {
     /// Whether cookies are marked secure.
     pub secure: bool,
+    /// Where our own pages are.
+    pub origin: OwnOrigin,
     pub demo: bool,
     pub content_security_policy: String,
     pub policy: GatePolicy,
@@ -58,6 +63,7 @@ impl Settings {
             .collect();
         Self {
             secure: config.public_url.starts_with("https://"),
+            origin: OwnOrigin::of(&config.public_url),
             demo: config.demo,
             content_security_policy: aisle_web::content_security_policy(&nodes),
             policy: GatePolicy::default(),

@@ -291,6 +291,7 @@ async fn start(
     let http = http::serve(HttpConfig {
         address: config.http_addr,
         store: config.store.clone(),
+        secure: config.public_url.starts_with("https://"),
         devices: config.devices,
         sessions,
         faces,

@@ -3,7 +3,7 @@
 //! Owns the middleware [`serve`]. Takes a request; emits a response that is complete. On failure of whatever lies inside: problem details
 //! under the route's pattern, never a bare status.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::{
     Error, HttpMessage, HttpRequest, HttpResponse,
@@ -16,10 +16,11 @@ use actix_web::{
 use aisle_mesh::telemetry::{TraceParent, continue_from, current_traceparent};
 use tracing::Instrument;
 
-use super::{extract, idempotency};
+use super::{extract, headers, idempotency, origin};
 use crate::{
     problem::Refusal,
     session::{COOKIE, Principal},
+    shared::RateRule,
     state::Cloud,
 };
 
@@ -62,7 +63,8 @@ pub async fn serve(request: ServiceRequest, next: Next<impl MessageBody + 'stati
     metrics::counter!("aisle_http_requests_total", &labels).increment(1);
     metrics::histogram!("aisle_http_request_seconds", "role" => "cloud").record(started.elapsed().as_secs_f64());
     let mut response = ServiceResponse::new(request, response);
-    secure(&mut response);
+    let cloud = response.request().app_data::<web::Data<Cloud>>().cloned();
+    headers::secure(response.headers_mut(), cloud.as_ref().map(|cloud| cloud.settings.as_ref()));
     Ok(response)
 }
 
@@ -96,7 +98,11 @@ enum Before {
 }
 
 async fn before(request: &mut ServiceRequest) -> Result<Before, Refusal> {
+    if let Some(cloud) = request.app_data::<web::Data<Cloud>>() {
+        origin::check(request.method(), request.headers(), &cloud.settings.origin)?;
+    }
     let principal = authenticate(request.request()).await?;
+    limit(request, &principal).await?;
     let scope = principal.scope();
     request.extensions_mut().insert(principal);
     let key = idempotency::key(request.request())?;
@@ -110,6 +116,14 @@ async fn before(request: &mut ServiceRequest) -> Result<Before, Refusal> {
         idempotency::Begun::Answered(response) => Ok(Before::Answered(response)),
         idempotency::Begun::New(guard) => Ok(Before::Go(Some(guard))),
     }
+}
+
+/// Bounds what one account changes. Public routes that change something have limits of their own, per network address.
+async fn limit(request: &ServiceRequest, principal: &Principal) -> Result<(), Refusal> {
+    let (Principal::Signed(signed), false) = (principal, request.method().is_safe()) else { return Ok(()) };
+    let Some(cloud) = request.app_data::<web::Data<Cloud>>() else { return Ok(()) };
+    let rule = RateRule { name: "changes", burst: cloud.limits.changes_per_minute, period: Duration::from_secs(60) };
+    cloud.limit(rule, &signed.customer.to_string()).await
 }
 
 /// The refusal that a response stands for, so that it can be told under its route.
@@ -140,28 +154,5 @@ async fn authenticate(request: &HttpRequest) -> Result<Principal, Refusal> {
     match request.cookie(COOKIE) {
         Some(cookie) => cloud.sessions.of_cookie(cookie.value(), cloud.clock.now()).await.map_err(Refusal::unavailable),
         None => Ok(Principal::Nobody),
-    }
-}
-
-fn secure(response: &mut ServiceResponse<BoxBody>) {
-    let policy = response.request().app_data::<web::Data<Cloud>>().map(|cloud| cloud.settings.content_security_policy.clone());
-    let headers = response.headers_mut();
-    let fixed = [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "same-origin"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (header::HeaderName::from_static("permissions-policy"), aisle_web::PERMISSIONS_POLICY),
-    ];
-    for (name, value) in fixed {
-        headers.insert(name, header::HeaderValue::from_static(value));
-    }
-    if let Some(policy) = policy
-        && let Ok(policy) = header::HeaderValue::from_str(&policy)
-    {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
-    if !headers.contains_key(header::CACHE_CONTROL) {
-        headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
     }
 }

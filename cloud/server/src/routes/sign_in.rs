@@ -32,6 +32,9 @@ use crate::{
     state::Cloud,
 };
 
+/// Wait of a guess that met another guess at the same code.
+const OTHER_GUESS_WAIT: Duration = Duration::from_secs(1);
+
 /// The network address of a caller.
 pub fn caller(request: &HttpRequest) -> String {
     request.peer_addr().map_or_else(|| "unknown".to_owned(), |address| address.ip().to_string())
@@ -95,7 +98,6 @@ pub async fn finish(cloud: web::Data<Cloud>, request: HttpRequest, Body(body): B
         let mut connection = cloud.db.read().await.map_err(Refusal::unavailable)?;
         sign_in::find(&mut connection, identifier.0).await.map_err(Refusal::unavailable)?.ok_or_else(wrong_code)?
     };
-    let tries_before = row.tries_left;
     let challenge = SignIn {
         id: row.id,
         identifier: IdentifierHash(row.identifier),
@@ -103,21 +105,30 @@ pub async fn finish(cloud: web::Data<Cloud>, request: HttpRequest, Body(body): B
         expires_at: row.expires_at,
         tries_left: row.tries_left,
     };
+    // The try is taken before the code is looked at: of many guesses sent at once, each that is looked at has cost one.
+    let left = row.tries_left.checked_sub(1);
+    let taken = match left {
+        Some(left) => sign_in::count_try(&cloud.db, row.id, row.tries_left, left).await.map_err(Refusal::unavailable)?,
+        None => return spent(&cloud, row.id, SignInSpent::TooManyTries).await,
+    };
+    if !taken {
+        return Err(Refusal::too_many(OTHER_GUESS_WAIT));
+    }
     match challenge.answer(&cloud.keys.pepper, &code, now) {
         SignInStep::Proved(identifier) => open_session(&cloud, &request, row.id, identifier, &email).await,
-        SignInStep::Wrong(left) => {
-            sign_in::count_try(&cloud.db, row.id, tries_before, left.tries_left).await.map_err(Refusal::unavailable)?;
-            Err(wrong_code())
-        }
-        SignInStep::Spent(spent) => {
-            sign_in::spend(&cloud.db, row.id).await.map_err(Refusal::unavailable)?;
-            let code = match spent {
-                SignInSpent::Expired => "expired",
-                SignInSpent::TooManyTries => "too_many_tries",
-            };
-            Err(Refusal::new(StatusCode::GONE, code).field("/code").detail("ask for a new code"))
-        }
+        SignInStep::Wrong(_) => Err(wrong_code()),
+        SignInStep::Spent(why) => spent(&cloud, row.id, why).await,
     }
+}
+
+/// Ends a challenge that cannot be answered any more.
+async fn spent(cloud: &Cloud, challenge: EventId, why: SignInSpent) -> Result<HttpResponse, Refusal> {
+    sign_in::spend(&cloud.db, challenge).await.map_err(Refusal::unavailable)?;
+    let code = match why {
+        SignInSpent::Expired => "expired",
+        SignInSpent::TooManyTries => "too_many_tries",
+    };
+    Err(Refusal::new(StatusCode::GONE, code).field("/code").detail("ask for a new code"))
 }
 
 async fn open_session(

@@ -27,13 +27,18 @@ type Answer = Result<HttpResponse, Refusal>;
 pub async fn sign_in(shared: web::Data<Shared>, body: Json<DeviceSignIn>) -> Answer {
     let DeviceSignIn { kind, device, secret } = body.value;
     let value = shared.sessions.sign_in(kind, device, &secret).await?;
-    let cookie = Cookie::build(COOKIE, value)
+    Ok(HttpResponse::NoContent().cookie(cookie(value, shared.secure)).finish())
+}
+
+/// No script reads it, no other site sends it, and over TLS nothing else carries it.
+fn cookie(value: String, secure: bool) -> Cookie<'static> {
+    Cookie::build(COOKIE, value)
         .http_only(true)
         .same_site(SameSite::Strict)
+        .secure(secure)
         .path("/")
         .max_age(time::Duration::days(SESSION_DAYS))
-        .finish();
-    Ok(HttpResponse::NoContent().cookie(cookie).finish())
+        .finish()
 }
 
 fn screen<'a>(shared: &'a Shared, request: &HttpRequest, path: &str) -> Result<&'a ScreenFace, Refusal> {
@@ -114,4 +119,16 @@ pub async fn count(shared: web::Data<Shared>, request: HttpRequest, path: web::P
     let counted = shared.faces.counted.send(Counted { sensor, count: body.value }).await?;
     counted.map_err(|error| Refusal::new(actix_web::http::StatusCode::UNPROCESSABLE_ENTITY, "unknown_zone", error).field("/zone"))?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn over_tls_the_cookie_of_a_device_travels_no_other_way() {
+        let text = cookie("x".to_owned(), true).to_string();
+        assert!(text.contains("; HttpOnly") && text.contains("; SameSite=Strict") && text.contains("; Secure"), "{text}");
+        assert!(!cookie("x".to_owned(), false).to_string().contains("Secure"));
+    }
 }

@@ -4,6 +4,7 @@
 //! answered with a typed problem, counted, and changes nothing; the server itself ends with the node.
 mod body;
 mod devices;
+mod headers;
 mod middleware;
 mod pages;
 mod phones;
@@ -42,6 +43,8 @@ const PATIENCE_S: u64 = 1;
 pub struct HttpConfig {
     pub address: SocketAddr,
     pub store: StoreId,
+    /// Whether browsers reach the node over TLS: cookies are marked so.
+    pub secure: bool,
     pub devices: Vec<DeviceConfig>,
     pub sessions: Vec<DeviceSession>,
     pub faces: Arc<Faces>,
@@ -55,6 +58,7 @@ pub struct HttpConfig {
 /// What every handler may use.
 pub struct Shared {
     pub store: StoreId,
+    pub secure: bool,
     pub sessions: Sessions,
     pub faces: Arc<Faces>,
     pub journal: Journal,
@@ -94,9 +98,9 @@ impl Server {
 /// # Errors
 /// When the address cannot be bound.
 pub fn serve(config: HttpConfig) -> std::io::Result<Server> {
-    let HttpConfig { address, store, devices, sessions, faces, journal, link, clock, fatal, metrics } = config;
+    let HttpConfig { address, store, secure, devices, sessions, faces, journal, link, clock, fatal, metrics } = config;
     let sessions = Sessions::new(devices, sessions, journal.clone(), Arc::clone(&clock));
-    let shared = web::Data::new(Shared { store, sessions, faces, journal, link, clock, fatal, metrics });
+    let shared = web::Data::new(Shared { store, secure, sessions, faces, journal, link, clock, fatal, metrics });
     let listener = TcpListener::bind(address)?;
     let address = listener.local_addr()?;
     let server = HttpServer::new(move || {

@@ -1,18 +1,11 @@
 //! Pages and assets of the store's own surfaces.
 //!
-//! Owns their delivery: encoding, caching, security headers. Takes a path. Emits embedded bytes. On failure: 404 as problem details.
-use actix_web::http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, HeaderName, IF_NONE_MATCH, VARY,
-    X_CONTENT_TYPE_OPTIONS,
-};
+//! Owns their delivery: encoding and caching; `headers` adds what keeps other sites out. Takes a path. Emits embedded bytes. On failure: 404 as problem details.
+use actix_web::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, ETAG, HeaderName, IF_NONE_MATCH, VARY};
 use actix_web::{HttpRequest, HttpResponse, web};
 use aisle_web::{Asset, Encoding, Page};
 
 use super::problem::Refusal;
-
-const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
-/// Addresses in fragments and paths of surfaces are nobody else's business.
-const REFERRER_POLICY: HeaderName = HeaderName::from_static("referrer-policy");
 
 fn header<'a>(request: &'a HttpRequest, name: &HeaderName) -> &'a str {
     request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
@@ -25,8 +18,6 @@ fn deliver(request: &HttpRequest, asset: Asset) -> HttpResponse {
         .insert_header((CACHE_CONTROL, asset.cache_control()))
         .insert_header((ETAG, asset.etag.as_str()))
         .insert_header((VARY, "Accept-Encoding"))
-        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .insert_header((REFERRER_POLICY, "no-referrer"))
         .content_type(asset.mime);
     if let Some(encoding) = content_encoding(asset.encoding) {
         response.insert_header((CONTENT_ENCODING, encoding));
@@ -43,17 +34,7 @@ fn content_encoding(encoding: Encoding) -> Option<&'static str> {
 }
 
 fn page(request: &HttpRequest, page: Page) -> HttpResponse {
-    let policy = aisle_web::content_security_policy::<&str>(&[]);
-    let mut response = deliver(request, aisle_web::page(page));
-    let headers = response.headers_mut();
-    match policy.parse() {
-        Ok(policy) => {
-            headers.insert(CONTENT_SECURITY_POLICY, policy);
-        }
-        Err(_) => tracing::error!("the content security policy is no header value"),
-    }
-    headers.insert(PERMISSIONS_POLICY, actix_web::http::header::HeaderValue::from_static(aisle_web::PERMISSIONS_POLICY));
-    response
+    deliver(request, aisle_web::page(page))
 }
 
 /// `GET /player/{screen}`

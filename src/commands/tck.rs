@@ -1,0 +1,52 @@
+//! `aisle tck --broker URL --role ROLE --identities FILE`: whether a foreign broker, node or cloud keeps the sentences of `aisle-sync/1` that can
+//! be seen from outside.
+//!
+//! Takes an address and test identities; the missing parties are played. Emits one line per check with the number of its sentence, or JSON. On
+//! failure: exit code 1 when a sentence is broken.
+
+use std::path::PathBuf;
+
+use aisle_mesh::tck::{Endpoint, broker};
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+
+use super::broker_check::{finish, read};
+
+/// Who is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Role {
+    /// The broker between stores and cloud
+    Broker,
+}
+
+/// Which broker, as whom, and what to look at.
+#[derive(Debug, Args)]
+pub struct Tck {
+    /// Address of the broker, e.g. mqtt://127.0.0.1:1883
+    #[arg(long)]
+    broker: Endpoint,
+    /// Who is looked at
+    #[arg(long)]
+    role: Role,
+    /// TOML file: [node] with name and secret, [cloud] with instance and secret, and [other_node] for brokers that withhold silently (mosquitto)
+    #[arg(long)]
+    identities: PathBuf,
+    /// Print the report as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Tck {
+    /// Runs the checks.
+    ///
+    /// # Errors
+    /// When the identities cannot be read, or a sentence is broken.
+    pub async fn run(self) -> Result<()> {
+        let Self { broker: endpoint, role, identities, json } = self;
+        let identities = read(&identities)?;
+        let report = match role {
+            Role::Broker => broker::check(&endpoint, &identities).await,
+        };
+        finish(&report, json)
+    }
+}
