@@ -12,6 +12,7 @@ use crate::{
     golden,
     http::{Auth, FieldError, Method, Problem, Route, cloud, cloud::*, node, node::*},
     ids::*,
+    log::*,
     nfc::*,
     offer::*,
     record::RECORD_TYPES,
@@ -70,6 +71,8 @@ wire_types! {
     InteractionKind, ScreenCommand, ScreenCommandKind, ScreenReport,
     // NFC
     NfcProgramme, NfcTap, NfcShow, TapRecorded, TapKept, NfcReport,
+    // the node's log
+    LossReason, LogLost, EpochCause, LogEpoch, NodeAlarm, ClassBudget, NodeReport,
     // store and visits
     DeviceKind, ZonePlan, DevicePlan, StoreProfile, ZoneCount, ZoneReport, DoorCode, CheckInMethod, Hlc, VisitOpened, DeviceAttached,
     VisitSignal, VisitSeen, CloseReason, VisitClosed, AdmitVisit, CloseVisit, OrderDone, OrderOutcome, CheckInRefused, RankedOffer, ContextLease,
@@ -79,7 +82,8 @@ wire_types! {
     Restraint, Passes, PassView, PassRequest, CloudCheckIn, CheckInAccepted, CheckInRefusal, VisitView, Visits, TapClaim, Dialogue, DialogueLine,
     DialogueChoice, DialogueReply, LegalText, LegalTexts, ConsentChange, ConsentView, Consents, ConsentProof, CampaignDraft, Campaign, Campaigns,
     OfferDraft, OfferState, OfferView, Offers, OfferPreview, VerdictCount, DecisionView, Decisions, StoreLive, StoreSummary, Stores, NodeLink,
-    NodeState, ScreenCommandRequest, Fleet, QuarantineView, LinkEvent, SalesReport, SalesLine, CandidateRequest, MessageKind, ContextReport, Catalogue;
+    NodeState, ScreenCommandRequest, Fleet, NodeHealth, LossKind, LossView, HeldStream, DeviceLink, DeviceState, QuarantineView, QuarantineSettled,
+    QuarantineFate, QuarantineRecord, OperatorDecision, LinkEvent, SalesReport, SalesLine, CandidateRequest, MessageKind, ContextReport, Catalogue;
     schema only: Hello, Welcome, BatchHeader, Ack, Presence, State
 }
 

@@ -10,10 +10,12 @@ use crate::{
     content::{Content, ContentClass, Currency, Money, SurfaceKind},
     http::{FieldError, Problem, cloud::*, node::*},
     ids::*,
+    log::*,
     nfc::*,
     offer::*,
     screen::*,
     store::*,
+    sync::{Count, Epoch, Seq, Stream},
     text::{Language, LocalText},
     topic::DeviceKind,
     visit::*,
@@ -28,6 +30,8 @@ fn uuid(n: u8) -> [u8; 10] {
 }
 const MS: u64 = 1_795_511_523_000;
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+const EPOCH: Epoch = Epoch { counter: 3, random: 0x9f2c_4e8a_71b0_5d36 };
 
 macro_rules! slug {
     ($ty:ident, $text:literal) => {
@@ -169,6 +173,57 @@ fn nfc_report() -> NfcReport {
 fn zone_report() -> ZoneReport {
     ZoneReport { zone: slug!(ZoneId, "pets"), visits: 2, people: 5, at: at() }
 }
+fn quarantined() -> QuarantineView {
+    QuarantineView {
+        node: node_link().node,
+        stream: Stream::Sess,
+        epoch: EPOCH,
+        seq: Seq::new(184_411),
+        event: EventId::new(MS, uuid(13)),
+        type_name: "aisle.visit.opened.v1".into(),
+        error: "pass is unknown".into(),
+        at: at(),
+        tries: 1,
+        settled: None,
+    }
+}
+
+fn node_report() -> NodeReport {
+    NodeReport {
+        software: "0.1.0".into(),
+        alarms: vec![NodeAlarm::StorageNearlyFull],
+        class_a: ClassBudget { used_bytes: Count::new(1_717_986_918), budget_bytes: Count::new(2_147_483_648), pending: Count::new(700_000) },
+        class_c: ClassBudget { used_bytes: Count::new(1_180_220), budget_bytes: Count::new(8_589_934_592), pending: Count::new(2_000) },
+        offline_days: Some(3),
+        at: at(),
+    }
+}
+
+fn node_health() -> NodeHealth {
+    NodeHealth {
+        node: node_link().node,
+        store: slug!(StoreId, "berlin-mitte"),
+        name: "Berlin Mitte".into(),
+        active: true,
+        reclaim: false,
+        report: Some(node_report()),
+        losses: vec![LossView {
+            stream: Stream::Tele,
+            kind: LossKind::Budget,
+            records: 2_000,
+            bytes: 1_180_220,
+            epoch: EPOCH,
+            from: Seq::new(899_241),
+            to: Seq::new(901_240),
+            at: at(),
+        }],
+        held: vec![HeldStream { stream: Stream::Sess, cursor: Seq::new(184_460), poison_run: 50, since: at() }],
+        documents_behind: 2,
+        behind_since: Some(at()),
+        orders_waiting: 1,
+    }
+}
+
 fn node_link() -> NodeLink {
     NodeLink {
         node: NodeId::parse("aisle.berlin-mitte.n1").expect("a literal node id"),
@@ -376,7 +431,7 @@ pub fn examples() -> Vec<(&'static str, Value)> {
         "DialogueReply": DialogueReply { choice: DialogueChoice::Keep },
         "DoorCode": DoorCode { touchpoint: slug!(TouchpointId, "door-1"), code: CODE.into(), url: format!("https://shop.example.com/c?c={CODE}"), expires: at() + TimeDelta::seconds(60) },
         "Feed": Feed { cards: vec![card()], version: 7 },
-        "Fleet": Fleet { nodes: vec![node_link()], quarantine: vec![QuarantineView { node: node_link().node, event: EventId::new(MS, uuid(13)), type_name: "aisle.visit.opened.v1".into(), error: "pass is unknown".into(), at: at() }] },
+        "Fleet": Fleet { nodes: vec![node_link()], health: vec![node_health()], quarantine: vec![quarantined()], quarantine_open: 1, at: at() },
         "Home": Home { context: ContextClass::InStore, elements: vec![HomeElement::Scanner, HomeElement::Offers, HomeElement::Bookmarks, HomeElement::CheckOut] },
         "LegalText": legal_text(),
         "LegalTexts": LegalTexts { texts: vec![legal_text()] },
@@ -439,9 +494,15 @@ pub fn examples() -> Vec<(&'static str, Value)> {
         "ScreenState": ScreenState { online: true, plan_rev: Some(12), software: "player 0.1.0".into() },
         "SignInFinish": SignInFinish { email: "person@shop.example".into(), code: "123456".into() },
         "SignInStart": SignInStart { email: "person@shop.example".into(), language: Language::De },
-        "StoreLive": StoreLive { profile: store_profile(), link: node_link(), visits_open: 4, zones: vec![zone_report()], screens: vec![screen_report()], displays: vec![nfc_report()], at: at() },
+        "StoreLive": StoreLive { profile: store_profile(), link: node_link(), visits_open: 4, zones: vec![zone_report()], screens: vec![screen_report()], displays: vec![nfc_report()], devices: vec![DeviceLink { kind: DeviceKind::Screen, id: slug!(DeviceId, "window-1"), state: DeviceState::Online }], at: at() },
         "StoreProfile": store_profile(),
         "Stores": Stores { stores: vec![StoreSummary { store: slug!(StoreId, "berlin-mitte"), name: "Berlin Mitte".into(), visits_open: 4, link: node_link() }] },
+        "LogEpoch": LogEpoch { epoch: Epoch { counter: 4, random: 2 }, previous: Some(EPOCH), cause: EpochCause::DiskBehind },
+        "LogLost": LogLost { stream: Stream::Tele, epoch: EPOCH, from: Seq::new(899_241), to: Seq::new(901_240), count: Count::new(2_000), bytes: Count::new(1_180_220), reason: LossReason::Budget },
+        "NodeReport": node_report(),
+        "OperatorDecision": OperatorDecision { reason: "the box was replaced by mistake".into() },
+        "QuarantineRecord": QuarantineRecord { record: quarantined(), raw: r#"{"specversion":"1.0"}"#.into() },
+        "QuarantineView": quarantined(),
         "TapClaim": TapClaim { code: CODE.into() },
         "TapKept": TapKept { display: slug!(DisplayId, "shelf-pets"), offer: Some(offer().offer), expires: at() },
         "TapRecorded": TapRecorded { tap: TapId::new(MS, uuid(14)), display: slug!(DisplayId, "shelf-pets"), zone: slug!(ZoneId, "pets"), offer: Some(offer().offer), at: at() },

@@ -11,6 +11,7 @@ pub mod golden;
 pub mod http;
 pub mod ids;
 pub mod limits;
+pub mod log;
 pub mod nfc;
 pub mod offer;
 pub mod record;

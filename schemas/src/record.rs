@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::{
+    log::{LogEpoch, LogLost, NodeReport},
     nfc::{NfcProgramme, NfcReport, TapKept, TapRecorded},
     offer::Offer,
     screen::{Play, ScreenCommand, ScreenProgramme, ScreenReport},
@@ -73,6 +74,9 @@ pub const DESIRED_SET: &str = "aisle.desired.set.v1";
 /// CloudEvents type of a reported document.
 pub const REPORTED_SET: &str = "aisle.reported.set.v1";
 
+/// Key of the reported document by which a node says how it is.
+pub const NODE_SELF: &str = "node/self";
+
 records! {
     /// A visit began.
     VisitOpened(VisitOpened) = "aisle.visit.opened.v1", Sess, "visit";
@@ -84,6 +88,10 @@ records! {
     VisitClosed(VisitClosed) = "aisle.visit.closed.v1", Sess, "visit";
     /// A check-in was refused.
     CheckInRefused(CheckInRefused) = "aisle.checkin.refused.v1", Audit, "checkin";
+    /// Records that will never arrive.
+    LogLost(LogLost) = "aisle.log.lost.v1", Audit, "log";
+    /// The log began again.
+    LogEpochBegun(LogEpoch) = "aisle.log.epoch.v1", Audit, "log";
     /// What became of an order.
     OrderDone(OrderDone) = "aisle.order.done.v1", Audit, "order";
     /// Proof of play.
@@ -96,6 +104,8 @@ records! {
     NfcReported(NfcReport) = "aisle.reported.set.v1", Reported, "nfc";
     /// Counts of a zone.
     ZoneReported(ZoneReport) = "aisle.reported.set.v1", Reported, "zone";
+    /// State of the node itself.
+    NodeReported(NodeReport) = "aisle.reported.set.v1", Reported, "node";
     /// Check in through the cloud.
     AdmitVisit(AdmitVisit) = "aisle.visit.admit.v1", Order, "visit";
     /// End a visit.

@@ -49,7 +49,7 @@ test("the console tells a cut line, the store goes on, and what happened meanwhi
   await expect(node).toContainText(say("node.online"));
   await expect(fleet.getByText(pattern(say("fleet.event", { state: say("node.online") }))).filter({ hasText: store.id }).first()).toBeVisible();
   await expect.poll(async () => Number(await taps.textContent()), { message: "the tap is told" }).toBe(before + 1);
-  await expect(node.getByRole("cell").nth(4)).toHaveText("0");
+  await expect(node.getByRole("cell").nth(3)).toHaveText("0");
   await phone.goto(await unusedCode(door, code));
   await expect(phone.getByRole("heading", { level: 1, name: store.name })).toBeVisible();
 });

@@ -495,6 +495,65 @@ expires: string, };
 export type NfcReport = { display: DisplayId, zone: ZoneId, online: boolean, offer: OfferId | null, taps: number, };
 
 /**
+ * Why records never arrive (SYNC.md, AS-056, AS-060, AS-063).
+ */
+export type LossReason = "budget" | "disk_full" | "ambiguous" | "receiver_restored" | "unknown";
+
+/**
+ * Body of `aisle.log.lost.v1`: records of one stream that will not arrive. `from` and `to` are both lost.
+ */
+export type LogLost = { stream: string, epoch: string, from: string, to: string, 
+/**
+ * Records that stood in the range; fewer than its length where there were holes before.
+ */
+count: string, bytes: string, reason: LossReason, };
+
+/**
+ * Why a log began a new epoch (AS-061).
+ */
+export type EpochCause = "disk_behind" | "peer_behind" | "rows_missing" | "operator" | "unknown";
+
+/**
+ * Body of `aisle.log.epoch.v1`: logged in `audit` when a new epoch begins, after what is logged again.
+ */
+export type LogEpoch = { epoch: string, previous: string | null, cause: EpochCause, };
+
+/**
+ * Something on a node that a person should look at.
+ */
+export type NodeAlarm = "storage_nearly_full" | "storage_full" | "disk_full" | "identity_in_use" | "clock_off" | "certificate_due" | "disk_behind" | "stream_held" | "unknown";
+
+/**
+ * One class of the log's disk budget (AS-053).
+ */
+export type ClassBudget = { used_bytes: string, budget_bytes: string, 
+/**
+ * Accepted and not yet applied.
+ */
+pending: string, };
+
+/**
+ * Body of the reported document `node/self`.
+ */
+export type NodeReport = { software: string, 
+/**
+ * Sorted, each at most once.
+ */
+alarms: Array<NodeAlarm>, 
+/**
+ * Must never be lost.
+ */
+class_a: ClassBudget, 
+/**
+ * May be dropped, oldest first, and counted.
+ */
+class_c: ClassBudget, 
+/**
+ * Days that class A can go on without the cloud at the mean of the last seven days (AS-059); none before there is a mean.
+ */
+offline_days: number | null, at: string, };
+
+/**
  * What a device is; also the topic level that holds its kind.
  */
 export type DeviceKind = "screen" | "nfc" | "door" | "sensor";
@@ -731,7 +790,11 @@ cloud: CloudLink,
 /**
  * Records accepted and not yet applied by the cloud.
  */
-pending: number, at: string, };
+pending: number, 
+/**
+ * Alarms, use of the disk, offline capacity.
+ */
+report: NodeReport, at: string, };
 
 export type CloudLink = "open" | "cut";
 
@@ -1029,7 +1092,11 @@ export type Decisions = { decisions: Array<DecisionView>,
  */
 next: string | null, };
 
-export type StoreLive = { profile: StoreProfile, link: NodeLink, visits_open: number, zones: Array<ZoneReport>, screens: Array<ScreenReport>, displays: Array<NfcReport>, at: string, };
+export type StoreLive = { profile: StoreProfile, link: NodeLink, visits_open: number, zones: Array<ZoneReport>, screens: Array<ScreenReport>, displays: Array<NfcReport>, 
+/**
+ * Each reported device; what a store said before its line was lost is not what is so now.
+ */
+devices: Array<DeviceLink>, at: string, };
 
 export type StoreSummary = { store: StoreId, name: string, visits_open: number, link: NodeLink, };
 
@@ -1067,12 +1134,121 @@ export type ScreenCommandRequest = {
  */
 ttl_s: number, command: ScreenCommandKind, };
 
-export type Fleet = { nodes: Array<NodeLink>, quarantine: Array<QuarantineView>, };
+export type Fleet = { nodes: Array<NodeLink>, 
+/**
+ * One for each of `nodes`, in the same order.
+ */
+health: Array<NodeHealth>, 
+/**
+ * The newest of those that nobody has settled.
+ */
+quarantine: Array<QuarantineView>, 
+/**
+ * How many there are in all.
+ */
+quarantine_open: number, at: string, };
 
 /**
- * A record that was accepted and cannot be applied.
+ * How a node is, apart from its link.
  */
-export type QuarantineView = { node: NodeId, event: EventId, type_name: string, error: string, at: string, };
+export type NodeHealth = { node: NodeId, store: StoreId, 
+/**
+ * Name of the store, for people.
+ */
+name: string, 
+/**
+ * It is its store's active node; another one was replaced.
+ */
+active: boolean, 
+/**
+ * An operator has re-claimed it, and it has not come back yet.
+ */
+reclaim: boolean, 
+/**
+ * What it last said of itself.
+ */
+report: NodeReport | null, losses: Array<LossView>, held: Array<HeldStream>, 
+/**
+ * Documents that it has not applied, and when the oldest of them was written (AS-076).
+ */
+documents_behind: number, behind_since: string | null, 
+/**
+ * Orders that it has not applied.
+ */
+orders_waiting: number, };
+
+/**
+ * Why records of a stream have no effect and never will.
+ */
+export type LossKind = "hole" | "unkept" | "budget" | "disk_full" | "ambiguous" | "receiver_restored" | "unknown";
+
+/**
+ * What was lost of one stream for one reason, and the newest range of it.
+ */
+export type LossView = { stream: string, kind: LossKind, records: number, 
+/**
+ * 0 where nobody can know.
+ */
+bytes: number, epoch: string, from: string, to: string, at: string, };
+
+/**
+ * A stream that is held back after too many records in a row that could not be applied (AS-050).
+ */
+export type HeldStream = { stream: string, 
+/**
+ * The last record that went to quarantine.
+ */
+cursor: string, poison_run: number, since: string, };
+
+/**
+ * Whether a device of a store can be reached, as far as anyone knows.
+ */
+export type DeviceLink = { kind: DeviceKind, id: DeviceId, state: DeviceState, };
+
+export type DeviceState = "online" | "offline" | "unknown";
+
+/**
+ * A record that was accepted and cannot be applied. Its place in the node's log names it.
+ */
+export type QuarantineView = { node: NodeId, stream: string, epoch: string, seq: string, event: EventId, type_name: string, 
+/**
+ * Why it could not be applied the last time.
+ */
+error: string, at: string, 
+/**
+ * How often it was driven again in vain.
+ */
+tries: number, 
+/**
+ * What became of it; none while it stands in quarantine.
+ */
+settled: QuarantineSettled | null, };
+
+export type QuarantineSettled = { fate: QuarantineFate, at: string, 
+/**
+ * The member of staff who decided.
+ */
+by: CustomerId, 
+/**
+ * Why, where it was discarded.
+ */
+reason: string, };
+
+export type QuarantineFate = "applied" | "not_needed" | "discarded";
+
+/**
+ * A quarantined record with its bytes, as they came.
+ */
+export type QuarantineRecord = { record: QuarantineView, raw: string, };
+
+/**
+ * An operator decides something that no machine may; the reason stands in the audit.
+ */
+export type OperatorDecision = { 
+/**
+ * 1 to 200 characters.
+ */
+reason: string, };
 
 /**
  * On the console's stream: something happened to a store's link.
@@ -1118,3 +1294,46 @@ export type ContextReport = { email: string, class: ContextClass | null, hurried
  * A product seen in sales or offers.
  */
 export type Catalogue = { products: Array<Product>, };
+
+/**
+ * A box asks for its first certificate.
+ */
+export type EnrolmentRequest = { 
+/**
+ * As `aisle enrol claim` printed it.
+ */
+claim: string, 
+/**
+ * Signing request in PEM, made with a key that stays on the box.
+ */
+request: string, };
+
+/**
+ * A node asks for its next certificate.
+ */
+export type RenewalRequest = { 
+/**
+ * The present certificate in PEM.
+ */
+certificate: string, 
+/**
+ * Signing request in PEM, made with a new key.
+ */
+request: string, 
+/**
+ * Signature over `request` by the present certificate's key, in hex: TLS may end at a proxy, and an expired certificate passes none.
+ */
+signature: string, };
+
+/**
+ * A certificate was given.
+ */
+export type Enrolled = { node: NodeId, 
+/**
+ * The certificate in PEM.
+ */
+certificate: string, 
+/**
+ * The authority's certificate in PEM.
+ */
+authority: string, not_after: string, };

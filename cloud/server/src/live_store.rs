@@ -1,45 +1,46 @@
 //! A store and its node as consoles see them now.
 //!
-//! Owns the reading of `StoreLive`, `NodeLink` and the fleet from rows. Takes a store; emits wire types. A reported document that means
-//! nothing here is left out and logged: one new field of a newer node must not blind the console.
+//! Owns the reading of `StoreLive` and `NodeLink` from rows; a store's node is its active one. Takes a store; emits wire types. A reported
+//! document that means nothing here is left out and logged: one new field of a newer node must not blind the console.
+
+use std::collections::HashMap;
 
 use aisle_schemas::{
-    http::cloud::{NodeLink, NodeState, QuarantineView, StoreLive, StoreSummary},
-    ids::{NodeId, StoreId},
+    http::cloud::{DeviceLink, DeviceState, NodeLink, NodeState, StoreLive, StoreSummary},
+    ids::{DeviceId, NodeId, StoreId},
     record::{Body, REPORTED_SET},
+    topic::DeviceKind,
 };
-use aisle_store::{Db, StoreError, cursor, node, reported, visit};
+use aisle_store::{Db, StoreError, node, reported, visit};
 use chrono::{DateTime, Utc};
 
 use crate::{settings::Settings, shared::Shared};
-
-/// Quarantined records that the fleet view lists.
-const QUARANTINE_SHOWN: u32 = 200;
 
 /// A node that was never heard of.
 fn unheard(node: NodeId) -> NodeLink {
     NodeLink { node, state: NodeState::New, seen_at: None, since: None, pending: 0, software: String::new(), applied: 0, quarantined: 0 }
 }
 
-fn link(row: node::NodeRow) -> NodeLink {
-    let node::NodeRow { node, state, seen_at, since, software, pending, applied, quarantined } = row;
+/// A node's link as consoles see it.
+pub fn link(row: node::NodeRow) -> NodeLink {
+    let node::NodeRow { node, state, seen_at, since, software, pending, applied, quarantined, active: _, reclaim: _ } = row;
     NodeLink { node, state, seen_at, since, pending, software, applied, quarantined }
-}
-
-/// All nodes.
-pub async fn links(db: &Db) -> Result<Vec<NodeLink>, StoreError> {
-    Ok(node::all(&mut db.read().await?).await?.into_iter().map(link).collect())
 }
 
 /// The link of one node.
 pub async fn link_of(db: &Db, node: &NodeId) -> Result<NodeLink, StoreError> {
-    let links = links(db).await?;
-    Ok(links.into_iter().find(|link| link.node == *node).unwrap_or_else(|| unheard(node.clone())))
+    let rows = node::all(&mut db.read().await?).await?;
+    Ok(rows.into_iter().find(|row| row.node == *node).map_or_else(|| unheard(node.clone()), link))
 }
 
-/// Records in quarantine, newest first.
-pub async fn quarantine(db: &Db) -> Result<Vec<QuarantineView>, StoreError> {
-    cursor::quarantine_list(&mut db.read().await?, QUARANTINE_SHOWN).await
+/// The state of a device that its node has reported. What a node said is no news once its line is gone.
+fn device(kind: DeviceKind, id: &str, online: bool, node: NodeState) -> Option<DeviceLink> {
+    let state = match node {
+        NodeState::Online if online => DeviceState::Online,
+        NodeState::Online => DeviceState::Offline,
+        NodeState::New | NodeState::Offline | NodeState::Lost => DeviceState::Unknown,
+    };
+    Some(DeviceLink { kind, id: DeviceId::parse(id).ok()?, state })
 }
 
 /// Open visits of a store: from the shared count, or from the database while that is out of reach.
@@ -56,14 +57,17 @@ async fn visits_open(db: &Db, shared: &dyn Shared, store: &StoreId, now: DateTim
 
 /// All stores, by id.
 pub async fn summaries(db: &Db, shared: &dyn Shared, settings: &Settings, now: DateTime<Utc>) -> Result<Vec<StoreSummary>, StoreError> {
-    let links = links(db).await?;
+    let mut links: HashMap<StoreId, NodeLink> = HashMap::new();
+    for row in node::all(&mut db.read().await?).await?.into_iter().filter(|row| row.active) {
+        links.insert(row.node.store.clone(), link(row));
+    }
     let mut summaries = Vec::with_capacity(settings.stores.len());
     for (store, info) in &settings.stores {
         summaries.push(StoreSummary {
             store: store.clone(),
             name: info.profile.name.clone(),
             visits_open: visits_open(db, shared, store, now).await?,
-            link: links.iter().find(|link| link.node == info.node).cloned().unwrap_or_else(|| unheard(info.node.clone())),
+            link: links.remove(store).unwrap_or_else(|| unheard(info.node.clone())),
         });
     }
     Ok(summaries)
@@ -78,20 +82,29 @@ pub async fn store(
     now: DateTime<Utc>,
 ) -> Result<Option<StoreLive>, StoreError> {
     let Some(info) = settings.stores.get(store) else { return Ok(None) };
+    let node = node::of_store(&mut db.read().await?, store).await?.unwrap_or_else(|| info.node.clone());
     let mut live = StoreLive {
         profile: info.profile.clone(),
-        link: link_of(db, &info.node).await?,
+        link: link_of(db, &node).await?,
         visits_open: visits_open(db, shared, store, now).await?,
         zones: Vec::new(),
         screens: Vec::new(),
         displays: Vec::new(),
+        devices: Vec::new(),
         at: now,
     };
-    let documents = reported::of_node(&mut db.read().await?, &info.node).await?;
+    let state = live.link.state;
+    let documents = reported::of_node(&mut db.read().await?, &node).await?;
     for document in documents {
         match Body::parse(REPORTED_SET, &document.key, &document.body) {
-            Ok(Body::ScreenReported(report)) => live.screens.push(*report),
-            Ok(Body::NfcReported(report)) => live.displays.push(*report),
+            Ok(Body::ScreenReported(report)) => {
+                live.devices.extend(device(DeviceKind::Screen, report.screen.as_str(), report.online, state));
+                live.screens.push(*report);
+            }
+            Ok(Body::NfcReported(report)) => {
+                live.devices.extend(device(DeviceKind::Nfc, report.display.as_str(), report.online, state));
+                live.displays.push(*report);
+            }
             Ok(Body::ZoneReported(report)) => live.zones.push(*report),
             Ok(_) => {}
             Err(error) => tracing::debug!(key = document.key, %error, "a reported document is not shown"),

@@ -103,6 +103,7 @@ pub fn start(parts: &Parts<'_>, book: Book, source: FeedSource, sync: &OwnerSync
         tokio::spawn(timers::run(timer_queue, (*db).clone(), Arc::clone(clock), customers.clone(), duty, (*stopping).clone())),
         tokio::spawn((*sales).clone().run((*stopping).clone())),
         tokio::spawn(retain((*db).clone(), Arc::clone(clock), (*stopping).clone())),
+        tokio::spawn(holds::run((*db).clone(), Arc::clone(clock), sync.unholder(), (*stopping).clone())),
     ];
     Ok(Owners { customers, desk, catalogue, tasks, arbiter })
 }

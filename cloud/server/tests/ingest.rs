@@ -23,7 +23,7 @@ use aisle_schemas::{
 use aisle_store::{
     DownStream, Message, cursor,
     down::{self, DownWrite},
-    node, outbox, reported, surface,
+    node, outbox, quarantine, reported, surface,
     testing::on_both,
     visit,
 };
@@ -161,7 +161,7 @@ fn as_049_a_poison_record_rolls_the_batch_back_and_then_goes_to_quarantine_alone
         let applied = owner.apply_with(ApplyMode::Savepoints, &n1, Stream::Audit, 0, records()).await.unwrap();
         assert_eq!((applied.cursor, applied.quarantined, applied.poison_run), (Seq::new(3), 1, 0));
         assert_eq!(owner.counter("checkin_refused", "s1/expired").await, 2);
-        let quarantine = cursor::quarantine_list(&mut owner.db.read().await.unwrap(), 10).await.unwrap();
+        let quarantine = quarantine::open(&mut owner.db.read().await.unwrap(), 10).await.unwrap();
         let [one] = quarantine.as_slice() else { panic!("{quarantine:?}") };
         assert!(one.error.contains("unknown record type"), "{}", one.error);
     });

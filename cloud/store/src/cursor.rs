@@ -1,12 +1,12 @@
-//! The receiving end of a node's streams: fence, cursor, journal, quarantine.
+//! The receiving end of a node's streams: fence, cursor, journal.
 //!
-//! Owns tables `stream_cursor`, `journal`, `quarantine` and `audit`. Takes what a batch says; emits whether it may be applied and where the
+//! Owns tables `stream_cursor` and `journal`. Takes what a batch says; emits whether it may be applied and where the
 //! cursor stands. All functions are parts of the one receive transaction (AS-033).
 
 use std::collections::HashSet;
 
 use aisle_schemas::{
-    http::cloud::{NodeState, QuarantineView},
+    http::cloud::NodeState,
     ids::{EventId, NodeId},
     sync::{Epoch, Mark, Seq, Session, Stream, Term},
 };
@@ -118,41 +118,8 @@ pub async fn journalled(conn: &mut Conn, node: &NodeId) -> Result<u64, StoreErro
     Ok(count)
 }
 
-/// A record that was accepted at the node and cannot be applied here.
-#[derive(Debug, Clone)]
-pub struct Quarantined<'a> {
-    pub node: &'a NodeId,
-    pub stream: Stream,
-    pub epoch: Epoch,
-    pub seq: Seq,
-    pub event: EventId,
-    pub type_name: &'a str,
-    /// The record as it came.
-    pub raw: &'a [u8],
-    pub error: &'a str,
-    pub at: DateTime<Utc>,
-    /// Names the audit entry.
-    pub audit: EventId,
-}
-
-/// Sets a record aside with its bytes and error, and says so in the audit (AS-049).
-pub async fn quarantine(tx: &mut Tx, record: &Quarantined<'_>) -> Result<(), StoreError> {
-    let Quarantined { node, stream, epoch, seq, event, type_name, raw, error, at, audit } = record;
-    run!(tx, execute, "quarantine/insert.sql", *node, *stream, *epoch, *seq, *event, *type_name, *raw, *error, *at)?;
-    run!(tx, execute, "audit/insert.sql", *audit, *at, "cloud", "record.quarantined", format!("{node}/{stream}/{epoch}/{seq}"), *error)?;
+/// Counts a record as applied that was not when its batch was.
+pub async fn count_applied(tx: &mut Tx, node: &NodeId, stream: Stream) -> Result<(), StoreError> {
+    run!(tx, execute, "cursor/count_applied.sql", node, stream)?;
     Ok(())
-}
-
-/// Records of a stream that were quarantined since then.
-pub async fn quarantined_since(conn: &mut Conn, node: &NodeId, stream: Stream, since: DateTime<Utc>) -> Result<u64, StoreError> {
-    let (Num(count),) = run!(conn, fetch_one: (Num<u64>,), "quarantine/count_since.sql", node, stream, since)?;
-    Ok(count)
-}
-
-/// Quarantined records, newest first.
-pub async fn quarantine_list(conn: &mut Conn, limit: u32) -> Result<Vec<QuarantineView>, StoreError> {
-    type Row = (Text<NodeId>, Id<EventId>, String, String, DateTime<Utc>);
-    let rows: Vec<Row> = run!(conn, fetch_all: Row, "quarantine/newest.sql", limit)?;
-    let view = |(Text(node), Id(event), type_name, error, at)| QuarantineView { node, event, type_name, error, at };
-    Ok(rows.into_iter().map(view).collect())
 }

@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 use crate::{
     db::{Conn, Db, Tx},
     error::StoreError,
-    statement::{Num, run},
+    statement::{Num, Text, run},
 };
 
 /// One obligation towards a node.
@@ -83,13 +83,30 @@ pub async fn enqueue(tx: &mut Tx, writes: &[DownWrite]) -> Result<Vec<LoggedDown
     Ok(logged)
 }
 
-async fn enqueue_part(tx: &mut Tx, node: &NodeId, stream: DownStream, writes: &[&DownWrite]) -> Result<LoggedDown, StoreError> {
-    let count = writes.len();
+/// Takes `count` numbers of a stream, and the mark that goes with them; `None` where the node has no log, or another has taken its place.
+async fn reserve(tx: &mut Tx, node: &NodeId, stream: DownStream, count: usize) -> Result<Option<(Seq, Mark)>, StoreError> {
     let reserved: Option<(Num<Seq>, Num<Mark>)> = match stream {
         DownStream::Order => run!(tx, fetch_optional: (Num<Seq>, Num<Mark>), "down/reserve_order.sql", node, count)?,
         DownStream::Desired => run!(tx, fetch_optional: (Num<Seq>, Num<Mark>), "down/reserve_desired.sql", node, count)?,
     };
-    let (Num(first), Num(mark)) = reserved.ok_or_else(|| StoreError::UnknownNode(node.clone()))?;
+    Ok(reserved.map(|(Num(first), Num(mark))| (first, mark)))
+}
+
+async fn enqueue_part(tx: &mut Tx, addressed: &NodeId, stream: DownStream, writes: &[&DownWrite]) -> Result<LoggedDown, StoreError> {
+    let mut node = addressed.clone();
+    let reserved = match reserve(tx, &node, stream, writes.len()).await? {
+        Some(reserved) => Some(reserved),
+        // What is owed to a node that was replaced is owed to the one in its place (AS-069).
+        None => match successor(tx, addressed).await? {
+            Some(successor) => {
+                node = successor;
+                reserve(tx, &node, stream, writes.len()).await?
+            }
+            None => None,
+        },
+    };
+    let (first, mark) = reserved.ok_or_else(|| StoreError::UnknownNode(addressed.clone()))?;
+    let node = &node;
     let mut seq = first;
     for write in writes {
         let event = stored_event(write).map_err(StoreError::Record)?;
@@ -110,6 +127,11 @@ async fn enqueue_part(tx: &mut Tx, node: &NodeId, stream: DownStream, writes: &[
         seq = seq.next();
     }
     Ok(LoggedDown { node: node.clone(), stream, head: seq.minus(1), mark })
+}
+
+async fn successor(tx: &mut Tx, node: &NodeId) -> Result<Option<NodeId>, StoreError> {
+    let row: Option<(Option<Text<NodeId>>,)> = run!(tx, fetch_optional: (Option<Text<NodeId>>,), "down/successor.sql", node)?;
+    Ok(row.and_then(|(successor,)| successor).map(|Text(successor)| successor))
 }
 
 /// The CloudEvent as the log keeps it (AS-006).
@@ -161,8 +183,25 @@ pub async fn trim(tx: &mut Tx, now: DateTime<Utc>) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The stored bytes of a node's document in force.
+/// The stored bytes of a document in force at a node, or at the one in its place.
 pub async fn document(conn: &mut Conn, node: &NodeId, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
     let row: Option<(Vec<u8>,)> = run!(conn, fetch_optional: (Vec<u8>,), "down/document.sql", node, key)?;
     Ok(row.map(|(event,)| event))
+}
+
+/// What a node has not applied of its log.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Behind {
+    pub documents: u32,
+    pub orders: u32,
+    /// Stored bytes of the document that was written first.
+    pub oldest: Option<Vec<u8>>,
+}
+
+/// What active nodes have not applied, as far as it is known here; those that have applied all are left out.
+pub async fn behind(conn: &mut Conn) -> Result<Vec<(NodeId, Behind)>, StoreError> {
+    type Row = (Text<NodeId>, Num<u32>, Num<u32>, Option<Vec<u8>>);
+    let rows: Vec<Row> = run!(conn, fetch_all: Row, "down/behind.sql")?;
+    let behind = |(Text(node), Num(documents), Num(orders), oldest): Row| (node, Behind { documents, orders, oldest });
+    Ok(rows.into_iter().map(behind).collect())
 }

@@ -11,6 +11,7 @@ mod migrate;
 mod statement;
 mod writer;
 
+pub mod audit;
 pub mod counter;
 pub mod cursor;
 pub mod customer;
@@ -18,15 +19,19 @@ pub mod customer_commit;
 pub mod decision;
 pub mod down;
 pub mod down_log;
+pub mod hold;
 pub mod idempotency;
 pub mod lease;
+pub mod loss;
 pub mod node;
 pub mod offer;
 pub mod outbox;
+pub mod quarantine;
 pub mod reported;
 pub mod retention;
 pub mod sealed;
 pub mod sign_in;
+pub mod succession;
 pub mod surface;
 pub mod term;
 #[cfg(feature = "testing")]

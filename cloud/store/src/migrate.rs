@@ -12,11 +12,12 @@ use sqlx::{
 
 use crate::{dialect, error::StoreError};
 
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (1, "sync", include_str!("../migrations/0001_sync.sql")),
     (2, "visit", include_str!("../migrations/0002_visit.sql")),
     (3, "customer", include_str!("../migrations/0003_customer.sql")),
     (4, "offer", include_str!("../migrations/0004_offer.sql")),
+    (5, "quarantine", include_str!("../migrations/0005_quarantine.sql")),
     (6, "lease", include_str!("../migrations/0006_lease.sql")),
 ];
 

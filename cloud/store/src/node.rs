@@ -17,6 +17,7 @@ use crate::{
     down_log,
     error::StoreError,
     statement::{Num, Text, Word, run, word},
+    succession,
 };
 
 /// A node that is to be served.
@@ -27,7 +28,8 @@ pub struct Enrolment {
     pub random: u64,
 }
 
-/// Enrols exactly these nodes: others lose their enrolment, which stops their data at the next transaction (AS-106). Idempotent.
+/// Enrols exactly these nodes: others lose their enrolment, which stops their data at the next transaction (AS-106). A store without an
+/// active node gets the first of its nodes, which takes over what was owed to the one before. Idempotent.
 pub async fn enrol(db: &Db, nodes: Vec<Enrolment>) -> Result<(), StoreError> {
     db.write(move |tx| {
         Box::pin(async move {
@@ -36,6 +38,10 @@ pub async fn enrol(db: &Db, nodes: Vec<Enrolment>) -> Result<(), StoreError> {
             for Enrolment { node, random } in &nodes {
                 run!(tx, execute, "node/enrol.sql", node, &node.tenant, &node.store, i64::from(node.partition().0))?;
                 down_log::create(tx, node, Epoch { counter: 1, random: *random }).await?;
+                let (vacant,): (bool,) = run!(tx, fetch_one: (bool,), "node/vacant.sql", &node.tenant, &node.store)?;
+                if vacant {
+                    succession::activate(tx, node, *random).await?;
+                }
             }
             Ok(())
         })
@@ -56,7 +62,12 @@ pub struct NodeRow {
     /// Records that the node still holds for us, as it last said.
     pub pending: u64,
     pub applied: u64,
+    /// Records in quarantine that nobody has settled.
     pub quarantined: u64,
+    /// It is its store's active node.
+    pub active: bool,
+    /// An operator has re-claimed it, and it has not come back yet.
+    pub reclaim: bool,
 }
 
 /// All enrolled nodes, by name.
@@ -71,17 +82,25 @@ pub async fn all(conn: &mut Conn) -> Result<Vec<NodeRow>, StoreError> {
         Num<u64>,
         Num<u64>,
         Num<u64>,
+        bool,
+        bool,
     );
     let rows: Vec<Row> = run!(conn, fetch_all: Row, "node/all.sql")?;
-    let row = |(Text(node), Word(state), heard_at, since, software, committed_at, Num(pending), Num(applied), Num(quarantined))| NodeRow {
-        node,
-        state,
-        seen_at: newest(heard_at, committed_at),
-        since,
-        software,
-        pending,
-        applied,
-        quarantined,
+    let row = |row| {
+        let (Text(node), Word(state), heard_at, since, software, committed_at, Num(pending), Num(applied), Num(quarantined), active, reclaim): Row =
+            row;
+        NodeRow {
+            node,
+            state,
+            seen_at: newest(heard_at, committed_at),
+            since,
+            software,
+            pending,
+            applied,
+            quarantined,
+            active,
+            reclaim,
+        }
     };
     Ok(rows.into_iter().map(row).collect())
 }

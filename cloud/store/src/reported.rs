@@ -14,7 +14,7 @@ use sqlx::types::Json;
 use crate::{
     db::{Conn, Tx},
     error::StoreError,
-    statement::run,
+    statement::{Num, Text, run},
 };
 
 /// A reported document.
@@ -43,9 +43,23 @@ pub async fn put(tx: &mut Tx, node: &NodeId, key: &str, body: Option<&RawValue>,
     Ok(())
 }
 
+/// Whether a revision would be the newest of its document.
+pub async fn is_newest(conn: &mut Conn, node: &NodeId, key: &str, place: ReportedAt) -> Result<bool, StoreError> {
+    let ReportedAt { epoch, seq, at: _ } = place;
+    let (Num(count),) = run!(conn, fetch_one: (Num<u64>,), "reported/is_newest.sql", node, key, epoch, seq)?;
+    Ok(count > 0)
+}
+
 /// Removes documents of other epochs than `epoch`.
 pub async fn delete_older(tx: &mut Tx, node: &NodeId, epoch: Epoch) -> Result<u64, StoreError> {
     run!(tx, execute, "reported/delete_older.sql", node, epoch)
+}
+
+/// One document of all nodes, by node.
+pub async fn of_key(conn: &mut Conn, key: &str) -> Result<Vec<(NodeId, ReportedRow)>, StoreError> {
+    type Row = (Text<NodeId>, String, Json<Box<RawValue>>, DateTime<Utc>);
+    let rows: Vec<Row> = run!(conn, fetch_all: Row, "reported/of_key.sql", key)?;
+    Ok(rows.into_iter().map(|(Text(node), key, Json(body), at)| (node, ReportedRow { key, body, at })).collect())
 }
 
 /// All documents of a node, by key.

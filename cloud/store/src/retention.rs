@@ -22,7 +22,10 @@ pub const ADMISSION_KEPT: TimeDelta = TimeDelta::days(7);
 pub async fn apply(db: &Db, now: DateTime<Utc>) -> Result<(), StoreError> {
     db.write(move |tx| {
         Box::pin(async move {
-            run!(tx, execute, "retention/journal.sql", now - TimeDelta::days(i64::from(JOURNAL_DAYS)))?;
+            let journal = now - TimeDelta::days(i64::from(JOURNAL_DAYS));
+            run!(tx, execute, "retention/journal.sql", journal)?;
+            // What people settled goes with the journal that knows its id; what nobody settled stays.
+            run!(tx, execute, "retention/quarantine.sql", journal)?;
             run!(tx, execute, "retention/pass.sql", now - PASS_KEPT)?;
             run!(tx, execute, "retention/code_used.sql", now - CODE_KEPT)?;
             run!(tx, execute, "retention/sign_in.sql", now - SIGN_IN_KEPT)?;

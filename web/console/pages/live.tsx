@@ -1,11 +1,11 @@
 //! Owns a store as it is now: plan with zones and counts, what each screen shows and why, the stream of decisions.
 //! Takes: StoreLive by request, then by stream. On failure: keeps the last picture and says how old it is.
-import { CircleCheck, CircleX, Clock, MapPin, Monitor, Nfc, WifiOff } from "lucide";
+import { CircleCheck, CircleQuestionMark, CircleX, Clock, MapPin, Monitor, Nfc, WifiOff } from "lucide";
 import { useEffect, useState } from "preact/hooks";
 import { ask } from "../../shared/api.ts";
 import { scenicUrl } from "../../shared/art.ts";
 import { ago, clockSeconds } from "../../shared/format.ts";
-import type { Decisions, DecisionView, ScreenReport, StoreLive, Stores } from "../../shared/types.ts";
+import type { Decisions, DecisionView, DeviceState, ScreenReport, StoreLive, Stores } from "../../shared/types.ts";
 import { Dialog } from "../../shared/ui/dialog.tsx";
 import { Badge, Empty, Notice, SkeletonBox, SkeletonLines } from "../../shared/ui/feedback.tsx";
 import { Select } from "../../shared/ui/field.tsx";
@@ -87,7 +87,7 @@ export function LivePage({ store }: { store: string | undefined }) {
             <Counter value={now?.visits_open} label={t("live.visits")} href={chosen ? `/console/decisions?store=${chosen}` : undefined} />
             <Counter value={now?.zones.reduce((sum, zone) => sum + zone.people, 0)} label={t("live.people")} />
             <Counter value={now?.displays.reduce((sum, display) => sum + display.taps, 0)} label={t("live.taps")} />
-            <Counter value={now ? now.screens.filter((screen) => screen.online).length : undefined} of={now?.screens.length} label={t("live.screens_on")} />
+            <Counter value={now?.link.state === "online" ? now.devices.filter((device) => device.kind === "screen" && device.state === "online").length : undefined} of={now?.screens.length} label={t("live.screens_on")} />
           </div>
           {now ? <StorePlan now={now} open={open} onOpen={setOpen} /> : <SkeletonBox height="24rem" />}
           {now && now.displays.length > 0 ? (
@@ -127,7 +127,7 @@ export function LivePage({ store }: { store: string | undefined }) {
             {now
               ? now.screens.map((screen) => (
                   <li key={screen.screen}>
-                    <ScreenTile screen={screen} name={deviceName(now, screen.screen)} onOpen={() => setOpen({ kind: "screen", id: screen.screen })} />
+                    <ScreenTile screen={screen} state={linkOf(now, screen.screen)} name={deviceName(now, screen.screen)} onOpen={() => setOpen({ kind: "screen", id: screen.screen })} />
                   </li>
                 ))
               : [1, 2, 3, 4].map((n) => (
@@ -165,8 +165,7 @@ function StorePlan({ now, open, onOpen }: { now: StoreLive; open: Open; onOpen: 
     const count = now.zones.find((report) => report.zone === zone.zone);
     return { id: zone.zone, name: local(zone.name), x: zone.x * UNITS + 4, y: zone.y * UNITS + 4, width: zone.w * UNITS - 8, height: zone.h * UNITS - 8, count: count ? Math.max(count.people, count.visits) : undefined };
   });
-  const online = new Map([...now.screens.map((screen) => [screen.screen, screen.online] as const), ...now.displays.map((display) => [display.display, display.online] as const)]);
-  const markers: PlanMarker[] = now.profile.devices.flatMap((device) => (device.kind === "screen" || device.kind === "nfc" ? [{ id: device.id, name: local(device.name), kind: device.kind, x: device.x * UNITS, y: device.y * UNITS, off: online.get(device.id) === false }] : []));
+  const markers: PlanMarker[] = now.profile.devices.flatMap((device) => (device.kind === "screen" || device.kind === "nfc" ? [{ id: device.id, name: local(device.name), kind: device.kind, x: device.x * UNITS, y: device.y * UNITS, off: linkOf(now, device.id) === "offline" }] : []));
   return (
     <Plan
       title={t("live.plan_of", { store: now.profile.name })}
@@ -182,18 +181,20 @@ function StorePlan({ now, open, onOpen }: { now: StoreLive; open: Open; onOpen: 
   );
 }
 
-function ScreenTile({ screen, name, onOpen }: { screen: ScreenReport; name: string; onOpen: () => void }) {
+function ScreenTile({ screen, state, name, onOpen }: { screen: ScreenReport; state: DeviceState; name: string; onOpen: () => void }) {
   return (
     <button type="button" class="screen-tile" onClick={onOpen}>
       {screen.showing ? <ScreenPreview content={screen.showing.content} label={name} /> : <div class="preview blank">{t("live.nothing")}</div>}
       <span class="screen-tile-text">
         <strong>{name}</strong>
-        {screen.online ? (
+        {state === "online" ? (
           <span class="small quiet">{screen.showing ? planWhy(screen.showing.why) : t("live.nothing")}</span>
-        ) : (
+        ) : state === "offline" ? (
           <Badge tone="danger" icon={WifiOff}>
             {t("live.off")}
           </Badge>
+        ) : (
+          <Badge icon={CircleQuestionMark}>{t("live.not_known")}</Badge>
         )}
       </span>
     </button>
@@ -244,11 +245,15 @@ function Opened({ now, open, stream, onClose }: { now: StoreLive; open: NonNulla
 
 function deviceState(now: StoreLive, id: string): string {
   const display = now.displays.find((known) => known.display === id);
-  if (display) return display.online ? t("live.tap_count", { count: display.taps }) : t("live.off");
   const screen = now.screens.find((known) => known.screen === id);
-  if (screen) return screen.online ? local(screen.showing?.content.headline) : t("live.off");
-  return "";
+  if (!display && !screen) return "";
+  const state = linkOf(now, id);
+  if (state !== "online") return t(state === "offline" ? "live.off" : "live.not_known");
+  return display ? t("live.tap_count", { count: display.taps }) : local(screen?.showing?.content.headline);
 }
+
+/** What nobody has reported, nobody knows. */
+const linkOf = (now: StoreLive, id: string): DeviceState => now.devices.find((device) => device.id === id)?.state ?? "unknown";
 
 function ScreenDialog({ screen, name, onClose }: { screen: ScreenReport; name: string; onClose: () => void }) {
   const { showing } = screen;

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use aisle_mesh::sync::log::{Applied, ApplyError, ApplyMode, ReceivedBatch, ReceivedRecord};
 use aisle_schemas::{
-    http::cloud::NodeState,
+    http::cloud::{LossKind, LossView, NodeState},
     ids::{EventId, NodeId},
     limits::{POISON_HOLD, QUARANTINE_C_PER_DAY},
     sync::{Class, Seq},
@@ -17,6 +17,7 @@ use aisle_store::{
     Db, LoggedDown, OutboxRow, StoreError, Tx,
     cursor::{self, Advance, JournalEntry, JournalSource},
     loss, node,
+    quarantine::{self, QuarantinePlace, Quarantined},
     reported,
     term::Holder,
 };
@@ -44,6 +45,8 @@ pub struct Done {
     pub applied_records: u64,
     pub outbox: Vec<OutboxRow>,
     pub logged: Vec<LoggedDown>,
+    /// What is known since this batch never to have an effect.
+    pub losses: Vec<LossView>,
 }
 
 /// Why the transaction rolls back.
@@ -80,12 +83,15 @@ struct Tally {
     poison_run: u32,
     outbox: Vec<OutboxRow>,
     logged: Vec<LoggedDown>,
+    losses: Vec<LossView>,
 }
 
 impl Tally {
     fn add(&mut self, written: Written) {
-        self.outbox.extend(written.outbox);
-        self.logged.extend(written.logged);
+        let Written { outbox, logged, losses } = written;
+        self.outbox.extend(outbox);
+        self.logged.extend(logged);
+        self.losses.extend(losses);
     }
 }
 
@@ -108,6 +114,10 @@ pub async fn run(tx: &mut Tx, work: &Work) -> Result<Done, Failure> {
         ApplyMode::Plain => plain(tx, work, &mut tally).await?,
         ApplyMode::Savepoints => with_savepoints(tx, work, &mut tally).await?,
     };
+    if let Some(hole) = hole(batch, *now) {
+        loss::add(tx, node, &hole).await?;
+        tally.losses.push(hole);
+    }
     if batch.base > Seq::ZERO && to >= batch.base {
         reported::delete_older(tx, node, batch.epoch).await?;
     }
@@ -126,8 +136,33 @@ pub async fn run(tx: &mut Tx, work: &Work) -> Result<Done, Failure> {
     if !cursor::advance(tx, node, &advance).await? {
         return Err(Failure::Conflict(cursor));
     }
-    let Tally { applied, quarantined, poison_run, outbox, logged } = tally;
-    Ok(Done { applied: Applied { cursor: to, quarantined, poison_run }, applied_records: applied, outbox, logged })
+    let Tally { applied, quarantined, poison_run, outbox, logged, losses } = tally;
+    Ok(Done { applied: Applied { cursor: to, quarantined, poison_run }, applied_records: applied, outbox, logged, losses })
+}
+
+/// Numbers of class C that this batch passes and does not hold, so that nothing survives there (AS-025, AS-058); the range is that of the
+/// first and the last of them.
+fn hole(batch: &ReceivedBatch, at: DateTime<Utc>) -> Option<LossView> {
+    let held = u64::try_from(batch.records.len()).unwrap_or(u64::MAX);
+    let missing = batch.to.since(batch.cursor).saturating_sub(held);
+    if batch.stream.class() != Class::C || missing == 0 {
+        return None;
+    }
+    let (mut from, mut to) = (batch.cursor.next(), batch.to);
+    for record in &batch.records {
+        if record.seq != from {
+            break;
+        }
+        from = from.next();
+    }
+    for record in batch.records.iter().rev() {
+        if record.seq != to {
+            break;
+        }
+        to = to.minus(1);
+    }
+    let (stream, epoch) = (batch.stream, batch.epoch);
+    Some(LossView { stream, kind: LossKind::Hole, records: missing, bytes: 0, epoch, from, to, at })
 }
 
 async fn plain(tx: &mut Tx, work: &Work, tally: &mut Tally) -> Result<Seq, Failure> {
@@ -174,8 +209,7 @@ async fn with_savepoints(tx: &mut Tx, work: &Work, tally: &mut Tally) -> Result<
             Err(EffectError::Poison(poison)) => {
                 tx.undo().await?;
                 effects.clear();
-                set_aside(tx, work, record, &poison).await?;
-                tally.quarantined += 1;
+                set_aside(tx, work, record, &poison, tally).await?;
                 tally.poison_run += 1;
                 if batch.stream.class() == Class::A && tally.poison_run >= POISON_HOLD {
                     return Ok(record.seq);
@@ -238,18 +272,26 @@ fn place(batch: &ReceivedBatch, record: &ReceivedRecord) -> Place {
 async fn set_aside(tx: &mut Tx, work: &Work, record: &ReceivedRecord, poison: &Poison, tally: &mut Tally) -> Result<(), StoreError> {
     let Work { node, batch, holder: _, now, db: _ } = work;
     if batch.stream.class() == Class::C {
-        let today = cursor::quarantined_since(tx, node, batch.stream, *now - TimeDelta::days(1)).await?;
+        let today = quarantine::count_since(tx, node, batch.stream, *now - TimeDelta::days(1)).await?;
         if today >= u64::from(QUARANTINE_C_PER_DAY) {
-            metrics::counter!("aisle_ingest_quarantine_full_total").increment(1);
+            let loss = LossView {
+                stream: batch.stream,
+                kind: LossKind::Unkept,
+                records: 1,
+                bytes: u64::try_from(record.raw.len()).unwrap_or(u64::MAX),
+                epoch: batch.epoch,
+                from: record.seq,
+                to: record.seq,
+                at: *now,
+            };
+            loss::add(tx, node, &loss).await?;
+            tally.losses.push(loss);
             return Ok(());
         }
     }
     let error = chain(poison);
     let quarantined = Quarantined {
-        node,
-        stream: batch.stream,
-        epoch: batch.epoch,
-        seq: record.seq,
+        place: QuarantinePlace { node: node.clone(), stream: batch.stream, epoch: batch.epoch, seq: record.seq },
         event: record.event.id,
         type_name: record.event.ty.as_str(),
         raw: &record.raw,
@@ -257,11 +299,13 @@ async fn set_aside(tx: &mut Tx, work: &Work, record: &ReceivedRecord, poison: &P
         at: *now,
         audit: fresh::id(*now, EventId::new),
     };
-    cursor::quarantine(tx, &quarantined).await
+    quarantine::set_aside(tx, &quarantined).await?;
+    tally.quarantined += 1;
+    Ok(())
 }
 
 /// An error with its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -6,15 +6,17 @@
 
 use aisle_schemas::{
     event::{Event, EventError, TYPE_LOG_CORRUPT},
+    http::cloud::LossView,
     ids::{EventId, NodeId, VisitId, VisitToken},
     limits::RELOG_DAYS_MAX,
+    log::LogLost,
     record::{Body, BodyError},
     screen::Play,
     sync::{Epoch, Seq, Stream},
     visit::{CheckInRefused, CloseReason, CloseVisit, DeviceAttached, OrderDone, VisitClosed, VisitOpened, VisitSeen, VisitSignal},
 };
 use aisle_store::{
-    Db, DownStream, DownWrite, LoggedDown, Message, OutboxNew, OutboxRow, StoreError, Tx, counter, down, outbox,
+    Db, DownStream, DownWrite, LoggedDown, Message, OutboxNew, OutboxRow, StoreError, Tx, counter, down, loss, outbox,
     reported::{self, ReportedAt},
     surface,
     visit::{self, NewVisit},
@@ -59,9 +61,6 @@ impl From<StoreError> for EffectError {
 const LATE_MAX: TimeDelta = TimeDelta::hours(72);
 /// How far ahead of us a record logged again may be dated (AS-052).
 const AHEAD_MAX: TimeDelta = TimeDelta::days(1);
-/// Record types of the sync protocol itself; they tell of logs, not of customers.
-const TYPE_LOG_EPOCH: &str = "aisle.log.epoch.v1";
-const TYPE_LOG_LOST: &str = "aisle.log.lost.v1";
 /// Refusal reasons that are counted by name; others would make an unbounded set of counters.
 const REFUSALS: [&str; 7] = ["malformed", "forged", "expired", "wrong_store", "replayed", "pass_invalid", "not_ready"];
 
@@ -80,6 +79,9 @@ pub struct Effects<'a> {
     outbox: Vec<OutboxNew>,
     down: Vec<DownWrite>,
     plays: Vec<Play>,
+    losses: Vec<LossView>,
+    /// An operator drives the record again and answers for its age.
+    redriven: bool,
 }
 
 /// What was written beside the projections.
@@ -87,11 +89,18 @@ pub struct Effects<'a> {
 pub struct Written {
     pub outbox: Vec<OutboxRow>,
     pub logged: Vec<LoggedDown>,
+    /// What the node says it lost.
+    pub losses: Vec<LossView>,
 }
 
 impl<'a> Effects<'a> {
     pub fn new(node: &'a NodeId, now: DateTime<Utc>) -> Self {
-        Self { node, now, outbox: Vec::new(), down: Vec::new(), plays: Vec::new() }
+        Self { node, now, outbox: Vec::new(), down: Vec::new(), plays: Vec::new(), losses: Vec::new(), redriven: false }
+    }
+
+    /// Effects of a record that an operator drives again.
+    pub fn redriven(node: &'a NodeId, now: DateTime<Utc>) -> Self {
+        Self { redriven: true, ..Self::new(node, now) }
     }
 
     /// Forgets what was gathered since the last flush.
@@ -99,6 +108,7 @@ impl<'a> Effects<'a> {
         self.outbox.clear();
         self.down.clear();
         self.plays.clear();
+        self.losses.clear();
     }
 
     /// Writes what was gathered. The down log comes last: a node's log is locked from there to the commit.
@@ -108,18 +118,15 @@ impl<'a> Effects<'a> {
         self.plays.clear();
         let outbox = outbox::put(tx, db, std::mem::take(&mut self.outbox)).await?;
         let logged = down::enqueue(tx, &std::mem::take(&mut self.down)).await?;
-        Ok(Written { outbox, logged })
+        Ok(Written { outbox, logged, losses: std::mem::take(&mut self.losses) })
     }
 
     /// Applies one record.
     pub async fn apply(&mut self, tx: &mut Tx, place: Place, event: &Event) -> Result<(), EffectError> {
         self.check_age(event)?;
         let subject = event.subject.as_deref().unwrap_or_default();
-        match event.ty.as_str() {
-            TYPE_LOG_CORRUPT => return Err(EffectError::Poison(Poison::Corrupt)),
-            TYPE_LOG_EPOCH => return Ok(counter::add_in(tx, "log_epochs", &self.node.to_string(), 1).await?),
-            TYPE_LOG_LOST => return Ok(counter::add_in(tx, "log_lost", &self.node.to_string(), 1).await?),
-            _ => {} // every other type is the body's to know
+        if event.ty.as_str() == TYPE_LOG_CORRUPT {
+            return Err(EffectError::Poison(Poison::Corrupt));
         }
         if place.stream == Stream::Reported && event.deletes() {
             return self.report(tx, place, subject, event).await;
@@ -144,7 +151,11 @@ impl<'a> Effects<'a> {
                 surface::add_tap(tx, self.node, &tap).await?;
                 Ok(())
             }
-            Body::ScreenReported(_) | Body::NfcReported(_) | Body::ZoneReported(_) => self.report(tx, place, subject, event).await,
+            Body::LogEpochBegun(_) => Ok(counter::add_in(tx, "log_epochs", &self.node.to_string(), 1).await?),
+            Body::LogLost(lost) => self.lost(tx, *lost).await,
+            Body::ScreenReported(_) | Body::NfcReported(_) | Body::ZoneReported(_) | Body::NodeReported(_) => {
+                self.report(tx, place, subject, event).await
+            }
             Body::AdmitVisit(_)
             | Body::CloseVisit(_)
             | Body::TapKept(_)
@@ -160,7 +171,7 @@ impl<'a> Effects<'a> {
     /// AS-052: a record logged again may be older than the journal that would know its id.
     fn check_age(&self, event: &Event) -> Result<(), EffectError> {
         let age = self.now - event.time;
-        if event.relogof.is_some() && (age > TimeDelta::days(i64::from(RELOG_DAYS_MAX)) || -age > AHEAD_MAX) {
+        if !self.redriven && event.relogof.is_some() && (age > TimeDelta::days(i64::from(RELOG_DAYS_MAX)) || -age > AHEAD_MAX) {
             return Err(EffectError::Poison(Poison::Relogged { days: age.num_days() }));
         }
         Ok(())
@@ -311,6 +322,15 @@ impl<'a> Effects<'a> {
         let OrderDone { order, outcome, reason, visit } = done;
         let customer = visit::take_admission(tx, order).await?;
         self.tell(event, Message::OrderDone { order, outcome, reason, visit, customer });
+        Ok(())
+    }
+
+    /// The node says what will never come (AS-058).
+    async fn lost(&mut self, tx: &mut Tx, lost: LogLost) -> Result<(), EffectError> {
+        let LogLost { stream, epoch, from, to, count, bytes, reason } = lost;
+        let loss = LossView { stream, kind: reason.into(), records: count.get(), bytes: bytes.get(), epoch, from, to, at: self.now };
+        loss::add(tx, self.node, &loss).await?;
+        self.losses.push(loss);
         Ok(())
     }
 

@@ -10,6 +10,7 @@ mod feed;
 mod handover;
 mod hello;
 mod leases;
+pub mod redrive;
 mod send_log;
 
 use leases::Terms;
@@ -143,6 +144,11 @@ impl ReceiveLog for Ingest {
             metrics::counter!("aisle_ingest_records_total", "stream" => batch.stream.as_str(), "fate" => "quarantined")
                 .increment(u64::from(done.applied.quarantined));
             tracing::error!(%node, stream = %batch.stream, records = done.applied.quarantined, "ingest.record.quarantined");
+        }
+        for loss in &done.losses {
+            metrics::counter!("aisle_loss_records_total", "stream" => loss.stream.as_str(), "kind" => loss.kind.as_str())
+                .increment(loss.records);
+            tracing::warn!(%node, stream = %loss.stream, kind = loss.kind.as_str(), records = loss.records, "ingest.record.lost");
         }
         self.feed.push(Committed { outbox: done.outbox, logged: done.logged, reread: false });
         Ok(done.applied)

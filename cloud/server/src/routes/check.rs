@@ -9,7 +9,7 @@ use aisle_schemas::{
         FieldError,
         cloud::{
             BookmarkAdd, CampaignDraft, CandidateRequest, CloudCheckIn, ConsentChange, ContextReport, DialogueReply, LegalText, MeChange,
-            OfferDraft, OutcomeReport, PassRequest, SalesReport, ScreenCommandRequest, SignInFinish, SignInStart, TapClaim,
+            OfferDraft, OperatorDecision, OutcomeReport, PassRequest, SalesReport, ScreenCommandRequest, SignInFinish, SignInStart, TapClaim,
         },
     },
     offer::Product,
@@ -240,6 +240,12 @@ impl Check for ScreenCommandRequest {
             }
             ScreenCommandKind::Revert | ScreenCommandKind::Restart => {}
         }
+    }
+}
+
+impl Check for OperatorDecision {
+    fn check(&self, faults: &mut Faults) {
+        faults.line("/reason", &self.reason, 1, 200);
     }
 }
 

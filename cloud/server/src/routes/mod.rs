@@ -9,6 +9,7 @@ pub mod consent;
 pub mod decision;
 pub mod extract;
 pub mod headers;
+pub mod fleet;
 pub mod health;
 pub mod idempotency;
 pub mod integration;
@@ -17,6 +18,7 @@ pub mod me;
 pub mod offer;
 pub mod origin;
 pub mod pages;
+pub mod quarantine;
 pub mod serve;
 pub mod sign_in;
 pub mod store;
@@ -80,7 +82,12 @@ fn table() -> Vec<(Method, &'static str, Route)> {
         (Get, "/v1/stores", get().to(store::stores)),
         (Get, "/v1/stores/{store}/live", get().to(store::live)),
         (Post, "/v1/stores/{store}/screens/{screen}/commands", post().to(store::command_screen)),
-        (Get, "/v1/fleet", get().to(store::fleet)),
+        (Get, "/v1/fleet", get().to(fleet::fleet)),
+        (Post, "/v1/fleet/{node}/reclaim", post().to(fleet::reclaim)),
+        (Post, "/v1/fleet/{node}/streams/{stream}/unhold", post().to(fleet::unhold)),
+        (Get, "/v1/quarantine/{node}/{stream}/{epoch}/{seq}", get().to(quarantine::get)),
+        (Post, "/v1/quarantine/{node}/{stream}/{epoch}/{seq}/redrive", post().to(quarantine::redrive)),
+        (Post, "/v1/quarantine/{node}/{stream}/{epoch}/{seq}/discard", post().to(quarantine::discard)),
         (Get, "/v1/console/events", get().to(store::events)),
         (Post, "/v1/integrations/sales", post().to(integration::sales)),
         (Post, "/v1/integrations/candidates", post().to(integration::candidates)),

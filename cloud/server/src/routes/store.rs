@@ -1,10 +1,10 @@
-//! Stores and nodes as consoles see them, the console's stream, and commands to one screen.
+//! Stores as consoles see them, the console's stream, and commands to one screen.
 //!
-//! Owns the routes of live stores and the fleet. Reads rows; writes the order that a command is. On failure: a refusal, and no order.
+//! Owns the routes of live stores. Reads rows; writes the order that a command is. On failure: a refusal, and no order.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use aisle_schemas::{
-    http::cloud::{Fleet, Role, ScreenCommandRequest, Stores},
+    http::cloud::{Role, ScreenCommandRequest, Stores},
     ids::{EventId, ScreenId, StoreId},
     record::Body as Record,
     screen::{ScreenCommand, ScreenCommandKind},
@@ -78,13 +78,6 @@ pub async fn command_screen(cloud: web::Data<Cloud>, staff: Staff, request: Http
     metrics::counter!("aisle_screen_commands_total", "role" => "cloud", "kind" => kind).increment(1);
     tracing::info!(%store, %screen, command = %command.id, kind, by = %staff.0.customer, "screen commanded");
     Ok(HttpResponse::Accepted().json(command))
-}
-
-/// `GET /v1/fleet`
-pub async fn fleet(cloud: web::Data<Cloud>, _staff: Staff) -> Answer {
-    let nodes = live_store::links(&cloud.db).await.map_err(Refusal::unavailable)?;
-    let quarantine = live_store::quarantine(&cloud.db).await.map_err(Refusal::unavailable)?;
-    Ok(HttpResponse::Ok().json(Fleet { nodes, quarantine }))
 }
 
 /// `GET /v1/console/events`

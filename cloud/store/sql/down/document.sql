@@ -1,1 +1,2 @@
-SELECT event FROM down_document WHERE node = $1 AND key = $2 AND NOT deleted
+SELECT event FROM down_document
+WHERE node = coalesce((SELECT successor FROM down_log WHERE node = $1), $1) AND key = $2 AND NOT deleted

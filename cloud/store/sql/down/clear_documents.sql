@@ -1,0 +1,1 @@
+DELETE FROM down_document WHERE node = $1

@@ -1,0 +1,1 @@
+DELETE FROM down_order WHERE node = $1

@@ -1,0 +1,1 @@
+SELECT successor FROM down_log WHERE node = $1

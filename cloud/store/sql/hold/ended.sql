@@ -1,0 +1,1 @@
+SELECT node, stream, at FROM stream_unhold WHERE at >= $1

@@ -1,0 +1,1 @@
+UPDATE quarantine SET fate = $5 WHERE node = $1 AND stream = $2 AND epoch = $3 AND seq = $4

@@ -1,0 +1,1 @@
+DELETE FROM quarantine WHERE settled_at < $1
