@@ -1,5 +1,5 @@
 # make demo: the whole mesh in one process · make test: everything CI runs · make lint · make schemas: generated files
-.PHONY: demo test test-deps test-web test-rust lint schemas screens
+.PHONY: demo test test-deps test-web test-rust lint schemas screens bench
 SHELL := bash
 
 demo: ## needs Rust and Node alone
@@ -25,3 +25,7 @@ schemas: ## JSON Schema, AsyncAPI, OpenAPI, TypeScript, golden examples
 
 screens: ## the screenshots of docs/screens
 	UPDATE_SCREENS=1 cargo nextest run -p aisle-tests -E 'binary(browser)'
+
+bench: test-deps ## docs/PERFORMANCE.md: five rounds with their limits, then a minute of chaos
+	cargo run --release -- bench run --out target/bench.json
+	cargo run --release -- bench chaos --for 60s

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 
-use commands::{broker_check::BrokerCheck, cloud::Cloud, demo::Demo, init::Init, node::Node, sim::Sim, tck::Tck};
+use commands::{bench::Bench, broker_check::BrokerCheck, cloud::Cloud, demo::Demo, init::Init, node::Node, sim::Sim, tck::Tck};
 
 /// Connects what happens in a store with who the customer is and what they allowed.
 #[derive(Debug, Parser)]
@@ -32,6 +32,8 @@ enum Command {
     Node(Node),
     /// Seeded shoppers and devices against a running system
     Sim(Sim),
+    /// Measured load on the real system, with an independent ledger; or chaos
+    Bench(Bench),
     /// Whether a broker refuses what it must, before a deployment goes live
     BrokerCheck(BrokerCheck),
     /// Whether a broker, a node or a cloud keeps the sentences of the protocol, as far as they can be seen from outside
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
             Command::Cloud(cloud) => cloud.run().await,
             Command::Node(node) => node.run().await,
             Command::Sim(sim) => sim.run(started).await,
+            Command::Bench(bench) => bench.run().await,
             Command::BrokerCheck(check) => check.run().await,
             Command::Tck(tck) => tck.run().await,
         }

@@ -91,6 +91,11 @@ impl FromStr for Span {
 }
 
 impl Span {
+    /// The length itself.
+    pub fn duration(self) -> Duration {
+        self.0
+    }
+
     /// Waits for the span, or without one for the order to end; that order ends a span, too.
     pub async fn pass(span: Option<Self>, end: impl Future<Output = ()>) {
         match span {

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod bench;
 pub mod broker_check;
 pub mod cloud;
 pub mod demo;

@@ -3,6 +3,7 @@
 mod a_day_in_a_store;
 mod bad_input;
 mod broker_and_shared_state;
+mod chaos;
 mod cut_line;
 mod doors;
 mod killed_node;

@@ -26,6 +26,11 @@ impl Latency {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).saturating_record(us);
     }
 
+    /// Forgets everything: another part of a run begins.
+    pub fn reset(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).reset();
+    }
+
     /// Milliseconds below which this share of all durations lies; `None` before the first.
     pub fn quantile_ms(&self, share: f64) -> Option<f64> {
         let histogram = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,0 +1,2 @@
+-- Effects of telemetry.
+SELECT count(*) FROM play WHERE node = $1

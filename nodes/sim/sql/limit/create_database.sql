@@ -1,0 +1,2 @@
+-- The product's database on a fresh server.
+CREATE DATABASE aisle

@@ -1,0 +1,2 @@
+-- Every round begins alike.
+TRUNCATE limit_row

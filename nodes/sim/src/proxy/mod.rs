@@ -1,0 +1,153 @@
+//! A bad line: a TCP relay that cuts, goes silent, delays, loses, throttles, from a seed.
+//!
+//! Owns the listening socket and every relayed connection. Takes a target and what the line shall be like, which may change at any moment; emits an
+//! address that stays the same, so that both ends keep their configuration. Bytes under way are bounded: a slow line pushes back on the sender. On
+//! failure: a connection whose far end is away is dropped, which is what a dead line looks like.
+
+mod profile;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use rand::{SeedableRng, rngs::SmallRng};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+pub use profile::{Line, Schedule};
+
+/// Bytes read at a time: about what a line carries in one go.
+const PIECE: usize = 4 * 1024;
+/// Pieces under way in one direction: 1 MiB, which a fast satellite line has in the air.
+const PIECES_MAX: usize = 256;
+
+/// What the line does now.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum State {
+    /// Passes bytes, as well as this line can.
+    Whole(Line),
+    /// Keeps connections and passes nothing: neither end learns of it.
+    HalfOpen,
+    /// Drops all connections and lets none through.
+    Cut,
+}
+
+/// A relay to one address.
+pub struct FaultProxy {
+    address: SocketAddr,
+    /// Dropping it ends the relay.
+    state: watch::Sender<State>,
+}
+
+impl FaultProxy {
+    /// Starts a line to `target`.
+    ///
+    /// # Errors
+    /// When no port can be opened.
+    pub async fn start(target: SocketAddr, state: State, seed: u64) -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("failed to open the proxy")?;
+        let address = listener.local_addr().context("failed to read the proxy's address")?;
+        let state = watch::Sender::new(state);
+        tokio::spawn(relay(listener, target, state.subscribe(), seed));
+        Ok(Self { address, state })
+    }
+
+    /// Where clients connect.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Changes the line. What was under way on a silent line is gone.
+    pub fn set(&self, state: State) {
+        self.state.send_replace(state);
+    }
+}
+
+async fn relay(listener: TcpListener, target: SocketAddr, mut state: watch::Receiver<State>, seed: u64) {
+    let mut lines = JoinSet::new();
+    let mut seeds = seed..;
+    let mut before = *state.borrow_and_update();
+    loop {
+        tokio::select! {
+            changed = state.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                let now = *state.borrow_and_update();
+                // A line that was silent has lost what it swallowed, so its connections cannot go on.
+                if now == State::Cut || (before == State::HalfOpen && now != State::HalfOpen) {
+                    lines.shutdown().await;
+                }
+                before = now;
+            }
+            accepted = listener.accept() => {
+                let Ok((near, _)) = accepted else { return };
+                if before != State::Cut {
+                    lines.spawn(join(near, target, state.clone(), seeds.next().unwrap_or(seed)));
+                }
+            }
+            Some(_) = lines.join_next(), if !lines.is_empty() => {}
+        }
+    }
+}
+
+async fn join(near: TcpStream, target: SocketAddr, state: watch::Receiver<State>, seed: u64) {
+    let Ok(far) = TcpStream::connect(target).await else { return };
+    // A relay that waits for more would add a delay that nobody asked for.
+    if near.set_nodelay(true).and_then(|()| far.set_nodelay(true)).is_err() {
+        return;
+    }
+    let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
+    // One end hanging up ends the line.
+    tokio::select! {
+        () = pass(near_in, far_out, state.clone(), seed) => {}
+        () = pass(far_in, near_out, state, !seed) => {}
+    }
+}
+
+/// One direction: a piece leaves when the line lets it, in order.
+async fn pass(from: OwnedReadHalf, to: OwnedWriteHalf, state: watch::Receiver<State>, seed: u64) {
+    let (under_way, arriving) = mpsc::channel(PIECES_MAX);
+    tokio::select! {
+        () = read(from, under_way, state.clone(), seed) => {}
+        () = write(to, arriving, state) => {}
+    }
+}
+
+async fn read(mut from: OwnedReadHalf, under_way: mpsc::Sender<(Instant, Bytes)>, mut state: watch::Receiver<State>, seed: u64) {
+    let (mut schedule, mut piece) = (Schedule::default(), vec![0; PIECE]);
+    let mut rng = SmallRng::seed_from_u64(seed);
+    loop {
+        let Some(line) = whole(&mut state).await else { return };
+        let Ok(length @ 1..) = from.read(&mut piece).await else { break };
+        let leaves = schedule.leaves(&line, Instant::now(), length, &mut rng);
+        if under_way.send((leaves, Bytes::copy_from_slice(&piece[..length]))).await.is_err() {
+            return;
+        }
+    }
+    // What is under way when one end hangs up still arrives.
+    drop(under_way);
+    std::future::pending().await
+}
+
+async fn write(mut to: OwnedWriteHalf, mut arriving: mpsc::Receiver<(Instant, Bytes)>, mut state: watch::Receiver<State>) {
+    while let Some((leaves, piece)) = arriving.recv().await {
+        tokio::time::sleep_until(leaves.into()).await;
+        if whole(&mut state).await.is_none() || to.write_all(&piece).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Waits while the line is silent; `None` once the relay has ended.
+async fn whole(state: &mut watch::Receiver<State>) -> Option<Line> {
+    let passing = state.wait_for(|state| matches!(state, State::Whole(_))).await.ok()?;
+    match *passing {
+        State::Whole(line) => Some(line),
+        State::HalfOpen | State::Cut => None,
+    }
+}
