@@ -41,6 +41,7 @@ export function FleetPage() {
   const [selected, setSelected] = useState<string>();
   const [opened, setOpened] = useState<QuarantineView>();
   const rows = data ? joined(data, links.value) : undefined;
+  const failed = error !== undefined && rows === undefined;
   const lost = rows?.filter(({ link, health }) => health.active && link.state === "lost").length ?? 0;
   // Until somebody chooses, the one that needs somebody most; the order of the loaded answer decides, so that nothing jumps.
   const shown = rows?.find(({ link }) => link.node === selected) ?? rows?.reduce<Row | undefined>((worst, row) => (worst && need(worst.link, worst.health) >= need(row.link, row.health) ? worst : row), undefined);
@@ -55,29 +56,29 @@ export function FleetPage() {
         {line.value === "offline" && data ? <span class="quiet small">{t("fleet.as_of", { time: clock(data.at, locale.value) })}</span> : null}
       </Head>
       {error ? <Failed error={error} again={again} /> : null}
-      <div class={rows?.length === 0 || (error && !rows) ? "fleet alone" : "fleet"}>
-        <section class="card flush fleet-nodes">
-          <Table
-            caption={t("nav.fleet")}
-            columns={nodeColumns()}
-            rows={error && !rows ? [] : rows}
-            rowKey={({ link }) => link.node}
-            selected={shown?.link.node}
-            onOpen={({ link }) => setSelected(link.node)}
-            empty={
-              error ? null : (
+      <div class={rows?.length === 0 || failed ? "fleet alone" : "fleet"}>
+        {failed ? null : (
+          <section class="card flush fleet-nodes">
+            <Table
+              caption={t("nav.fleet")}
+              columns={nodeColumns()}
+              rows={rows}
+              rowKey={({ link }) => link.node}
+              selected={shown?.link.node}
+              onOpen={({ link }) => setSelected(link.node)}
+              empty={
                 <Empty art={scenicUrl("offline")} title={t("fleet.none")}>
                   {t("fleet.none_text")}
                 </Empty>
-              )
-            }
-          />
-        </section>
+              }
+            />
+          </section>
+        )}
         {shown ? (
           <aside class="card detail fleet-panel" aria-label={t("fleet.health")}>
             <NodePanel key={shown.link.node} link={shown.link} health={shown.health} onChanged={again} />
           </aside>
-        ) : rows === undefined && !error ? (
+        ) : rows === undefined && !failed ? (
           <div class="fleet-panel">
             <SkeletonBox height="28rem" />
           </div>
