@@ -480,6 +480,10 @@ fn library_options(config: LinkConfig) -> Result<MqttOptions, LinkConfigError> {
     // Small packets, each waited for: with Nagle's algorithm a batch would wait for the ACK of the one before.
     network.set_tcp_nodelay(true);
     options.set_network_options(network);
+    if let Some(tls) = tls {
+        let config = tls.current().ok_or(LinkConfigError::NoCertificate)?;
+        options.set_transport(Transport::Tls(TlsConfiguration::Rustls(config)));
+    }
     if let Some(username) = username {
         let password = password.as_ref().map_or("", |password| password.expose_secret());
         options.set_credentials(username, password);
@@ -491,10 +495,6 @@ fn library_options(config: LinkConfig) -> Result<MqttOptions, LinkConfigError> {
             message_expiry_interval: None,
             content_type,
             response_topic: None,
-    if let Some(tls) = tls {
-        let config = tls.current().ok_or(LinkConfigError::NoCertificate)?;
-        options.set_transport(Transport::Tls(TlsConfiguration::Rustls(config)));
-    }
             correlation_data: None,
             user_properties: Vec::new(),
         };
