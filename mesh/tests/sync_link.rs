@@ -7,6 +7,8 @@ use std::time::Duration;
 use aisle_mesh::sync::{
     log::*,
     node_link::*,
+    node_peer::{FromCloud, FromNode, NodeInput, NodeIntroduction, NodeOutput, NodePeer},
+    receiver::Arrival,
     turn::{Alarm, Counted, Moment, Turn},
 };
 use aisle_schemas::{limits::*, sync::*};
@@ -20,11 +22,19 @@ struct Node {
     rng: SmallRng,
     now: Moment,
     sessions: u64,
+    /// What the log knows as applied of `sess`.
+    acked: Seq,
 }
 
 impl Node {
     fn new() -> Self {
-        Self { link: NodeLink::new(Moment::default()), rng: SmallRng::seed_from_u64(7), now: Moment::default(), sessions: 0 }
+        Self {
+            link: NodeLink::new(Moment::default()),
+            rng: SmallRng::seed_from_u64(7),
+            now: Moment::default(),
+            sessions: 0,
+            acked: Seq::ZERO,
+        }
     }
     fn give(&mut self, input: NodeLinkInput) -> Vec<NodeLinkOutput> {
         let mut out = Vec::new();
@@ -53,7 +63,9 @@ impl Node {
         self.hello(step)
     }
     fn hello(&mut self, step: u64) -> Nonce {
-        let out = self.give(NodeLinkInput::LogRead { step, view: Box::new(view()) });
+        let mut view = view();
+        view.send.streams.get_mut(Stream::Sess).unwrap().acked = self.acked;
+        let out = self.give(NodeLinkInput::LogRead { step, view: Box::new(view) });
         let [NodeLinkOutput::Hello { nonce, .. }] = &out[..] else { panic!("{out:?}") };
         *nonce
     }
@@ -265,4 +277,115 @@ fn as_080_an_orderly_stop_says_offline_and_hangs_up() {
         [NodeLinkOutput::CloseStreams, NodeLinkOutput::Presence { status: NodeStatus::Offline, .. }, NodeLinkOutput::Hang]
     ));
     assert!(node.link.is_stopped() && node.link.deadline().is_none());
+}
+
+#[test]
+fn as_063_the_log_goes_back_to_the_cursors_of_a_cloud_that_was_set_back_before_the_streams_open() {
+    let mut node = Node { acked: Seq::new(12), ..Node::new() };
+    let nonce = node.greet();
+    let answer = welcome(nonce, WelcomeCode::Ok);
+    let out = node.welcome(1, answer.clone());
+    let [NodeLinkOutput::ReturnTo { step, cursors }] = out[..] else { panic!("{out:?}") };
+    assert!(cursors == answer.cursors && !node.link.is_open());
+    let out = node.give(NodeLinkInput::Returned { step });
+    assert!(matches!(&out[..], [NodeLinkOutput::OpenStreams { cursors, .. }] if *cursors == answer.cursors));
+    let mut level = Node { acked: Seq::new(10), ..Node::new() };
+    let nonce = level.greet();
+    assert!(matches!(level.welcome(1, welcome(nonce, WelcomeCode::Ok))[..], [NodeLinkOutput::OpenStreams { .. }]), "not below acked");
+}
+
+#[test]
+fn as_063_a_log_that_could_not_go_back_hangs_up_and_sends_nothing() {
+    let mut node = Node { acked: Seq::new(12), ..Node::new() };
+    let nonce = node.greet();
+    let out = node.welcome(1, welcome(nonce, WelcomeCode::Ok));
+    let [NodeLinkOutput::ReturnTo { step, .. }] = out[..] else { panic!("{out:?}") };
+    let out = node.give(NodeLinkInput::StepFailed { step });
+    assert_eq!(out, [NodeLinkOutput::Count(Counted::StorageFailed), NodeLinkOutput::CloseStreams, NodeLinkOutput::Hang]);
+}
+
+/// A whole node that has said HELLO.
+struct Greeting {
+    peer: NodePeer,
+    rng: SmallRng,
+    session: Session,
+    nonce: Nonce,
+    arrivals: u64,
+}
+
+impl Greeting {
+    fn new() -> Self {
+        let introduction = NodeIntroduction { software: "0.1.0".to_owned(), schemas: Vec::new() };
+        let session = Session { counter: 1, random: 1 };
+        let peer = NodePeer::new(introduction, Moment::default());
+        let mut this = Self { peer, rng: SmallRng::seed_from_u64(7), session, nonce: Nonce(0), arrivals: 0 };
+        let out = this.give(NodeInput::Tick);
+        let [NodeOutput::BeginSession { step, .. }] = out[..] else { panic!("{out:?}") };
+        this.give(NodeInput::Link(NodeLinkInput::SessionBegun { step, session }));
+        this.give(NodeInput::Connected { receive_max: 32, packet_max: PACKET_BYTES_MAX });
+        let out = this.give(NodeInput::Link(NodeLinkInput::SubAcked { ok: true }));
+        let step = out.iter().find_map(|output| if let NodeOutput::ReadLog { step } = output { Some(*step) } else { None }).unwrap();
+        let out = this.give(NodeInput::Link(NodeLinkInput::LogRead { step, view: Box::new(view()) }));
+        let [NodeOutput::Publish(FromNode::Hello { body, .. })] = &out[..] else { panic!("{out:?}") };
+        this.nonce = body.nonce;
+        this
+    }
+    fn give(&mut self, input: NodeInput) -> Vec<NodeOutput> {
+        let mut out = Vec::new();
+        self.peer.handle(&mut Turn { now: Moment::default(), rng: &mut self.rng }, input, &mut out);
+        out
+    }
+    fn hear(&mut self, message: FromCloud) -> Vec<NodeOutput> {
+        self.arrivals += 1;
+        self.give(NodeInput::Message { arrival: Arrival(self.arrivals), message })
+    }
+    fn welcomed(&mut self, session: Session, term: u64) -> Vec<NodeOutput> {
+        let body = Box::new(welcome(self.nonce, WelcomeCode::Ok));
+        self.hear(FromCloud::Welcome { session, term: Term::new(term), time: Default::default(), body })
+    }
+    fn ack(&mut self, session: Session, term: u64, cursor: u64) -> Vec<NodeOutput> {
+        let cursors = [(Stream::Sess, Seq::new(cursor))].into_iter().collect();
+        let body = Box::new(Ack { code: AckCode::Ok, cursors, nack: PerStream::default(), credit: None, pending: None });
+        self.hear(FromCloud::Ack { session, term: Term::new(term), epoch: EPOCH, time: Default::default(), body })
+    }
+}
+fn is_ignored(out: &[NodeOutput]) -> bool {
+    matches!(out, [NodeOutput::Count(Counted::Stale), NodeOutput::Release(_)])
+}
+
+#[test]
+fn as_019_nothing_is_sent_before_the_welcome_and_then_from_the_cursor_on() {
+    let mut node = Greeting::new();
+    let out = node.give(NodeInput::Logged(Logged { stream: Stream::Sess, head: Seq::new(25), reserved: None }));
+    assert!(out.is_empty(), "{out:?}");
+    let other = Session { counter: 9, random: 9 };
+    assert!(is_ignored(&node.welcomed(other, 1)), "the welcome of another session");
+    let session = node.session;
+    let out = node.welcomed(session, 1);
+    let load = out.iter().find_map(|output| if let NodeOutput::Load { request, .. } = output { Some(*request) } else { None });
+    assert_eq!(load.map(|request| (request.stream, request.after)), Some((Stream::Sess, Seq::new(10))));
+}
+
+#[test]
+fn as_020_a_message_of_a_lower_term_or_another_session_changes_nothing() {
+    let mut node = Greeting::new();
+    let session = node.session;
+    node.welcomed(session, 2);
+    let pending = node.peer.pending();
+    assert!(is_ignored(&node.ack(session, 1, 20)));
+    assert!(is_ignored(&node.ack(Session { counter: 9, random: 9 }, 2, 20)));
+    assert_eq!(node.peer.pending(), pending);
+    node.ack(session, 2, 20);
+    assert_eq!(node.peer.pending(), pending - 10);
+}
+
+#[test]
+fn as_094_the_cloud_s_time_is_taken_from_answers_to_this_session() {
+    let node = Greeting::new();
+    let time = chrono::DateTime::from_timestamp(1_000, 0).unwrap();
+    let body = Box::new(welcome(node.nonce, WelcomeCode::Ok));
+    let answer = FromCloud::Welcome { session: node.session, term: Term::new(1), time, body };
+    assert_eq!(answer.time_to(Some(node.session)), Some(time));
+    assert_eq!(answer.time_to(None), None);
+    assert_eq!(FromCloud::State { term: Term::new(1) }.time_to(Some(node.session)), None);
 }

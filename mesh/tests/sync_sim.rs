@@ -462,6 +462,14 @@ impl World {
                 };
                 self.after(0, 5, answer(input));
             }
+            NodeOutput::ReturnTo { step, cursors } => {
+                *self.disk.fault.lock().unwrap() = self.fault();
+                let input = match now_or_never(self.disk.return_to(&cursors)) {
+                    Ok(()) => NodeLinkInput::Returned { step },
+                    Err(_) => NodeLinkInput::StepFailed { step },
+                };
+                self.after(0, 5, answer(input));
+            }
             NodeOutput::BeginEpoch { step, request } => {
                 let input = match now_or_never(self.disk.begin_epoch(&self.id, &request)) {
                     Ok(_) => NodeLinkInput::EpochBegun { step },

@@ -16,6 +16,7 @@ use aisle_schemas::{
     ids::{EventId, NodeId},
     limits::*,
     sync::*,
+    topic::DECLARATIONS,
 };
 use bytes::Bytes;
 use rand::{SeedableRng, rngs::SmallRng};
@@ -209,6 +210,25 @@ fn what_is_logged_before_the_session_opens_is_sent_after() {
     let state = Box::new(SendState { epoch: EPOCH, mark: Mark::ZERO, lineage: Vec::new(), streams });
     let open = SenderInput::Open { state, cursors: PerStream::default(), credit: credit(2), batch_bytes: BATCH_BYTES_MAX };
     assert_eq!(load(&up.give(at(3), open)).map(|request| request.stream), Some(Stream::Sess));
+}
+
+#[test]
+fn as_027_a_batch_leaves_a_kilobyte_of_the_brokers_largest_packet_free() {
+    assert_eq!(Sender::batch_bytes(20 * 1024), 19 * 1024);
+    assert_eq!(Sender::batch_bytes(PACKET_BYTES_MAX), 64 * 1024, "and is never larger than 64 KiB");
+    let (_, out) = Up::open([1_000, 0, 0], credit(2));
+    assert_eq!(load(&out).map(|request| (request.max_records, request.max_bytes)), Some((256, 64 * 1024)));
+}
+
+#[test]
+fn as_028_of_the_messages_of_sync_only_state_and_presence_are_retained_and_all_others_expire_after_a_minute() {
+    let sync: Vec<_> = DECLARATIONS.iter().filter(|topic| topic.pattern.starts_with("aisle/1/")).collect();
+    assert_eq!(sync.len(), 8);
+    for topic in sync {
+        let stands = ["SyncState", "SyncPresence"].contains(&topic.name);
+        assert_eq!((topic.retain, topic.expiry_s), (stands, (!stands).then_some(MESSAGE_EXPIRY_S)), "{}", topic.name);
+        assert!(topic.content_type.starts_with("application/cloudevents"), "{}", topic.name);
+    }
 }
 
 struct Down {

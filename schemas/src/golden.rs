@@ -450,7 +450,7 @@ pub fn examples() -> Vec<(&'static str, Value)> {
         "NfcTap": NfcTap { tap: TapId::new(MS, uuid(14)), traceparent: None },
         "NodeCheckedIn": NodeCheckedIn { visit: visit(), token: token(), joined: false },
         "NodeCheckIn": NodeCheckIn { code: CODE.into(), pass: "p1.…".into(), method: CheckInMethod::AppQr },
-        "NodeOverview": NodeOverview { store: slug!(StoreId, "berlin-mitte"), visits_open: 4, cloud: CloudLink::Open, pending: 0, at: at() },
+        "NodeOverview": NodeOverview { store: slug!(StoreId, "berlin-mitte"), visits_open: 4, cloud: CloudLink::Open, pending: 0, report: node_report(), at: at() },
         "Offer": offer(),
         "OfferDraft": offer_draft(),
         "OfferPreview": OfferPreview {

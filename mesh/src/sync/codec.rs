@@ -143,14 +143,19 @@ pub fn parse_from_cloud(own: &NodeId, topic: &str, payload: &Bytes) -> Result<Fr
         Topic::SyncWelcome { part, node } => {
             mine(part, &node)?;
             from::<Welcome>(payload, &source)?.and_then(|message| {
-                Some(FromCloud::Welcome { session: message.session?, term: message.term?, body: Box::new(message.body) })
+                Some(FromCloud::Welcome {
+                    session: message.session?,
+                    term: message.term?,
+                    time: message.time,
+                    body: Box::new(message.body),
+                })
             })
         }
         Topic::SyncAckDown { part, node } => {
             mine(part, &node)?;
             from::<sync::Ack>(payload, &source)?.and_then(|message| {
                 let (session, term, epoch) = (message.session?, message.term?, message.epoch?);
-                Some(FromCloud::Ack { session, term, epoch, body: Box::new(message.body) })
+                Some(FromCloud::Ack { session, term, epoch, time: message.time, body: Box::new(message.body) })
             })
         }
         Topic::SyncBatchDown { part, node, stream } if stream.direction() == sync::Direction::Down => {

@@ -134,6 +134,8 @@ pub enum EpochReason {
     PeerBehind,
     /// HELLO names no down epoch, or another (AS-073).
     PeerForeign,
+    /// Class-A rows are missing on the own disk.
+    RowsMissing,
 }
 
 /// A wish for a new epoch, with all that AS-060 needs of the peer. What the peer did not say is `None` or empty.
@@ -259,6 +261,10 @@ pub trait NodeSessionLog: Send + Sync + 'static {
 
     /// What was applied of the cloud's log.
     async fn down_state(&self) -> Result<DownState, LogError>;
+
+    /// The cloud stands at these cursors, of which at least one is below what it had acknowledged: moves acked back to them, so that nothing
+    /// above is deleted before it is applied again, and first logs as lost what is gone already (AS-047, AS-063).
+    async fn return_to(&self, cursors: &PerStream<Seq>) -> Result<(), LogError>;
 
     /// Makes `epoch` the one whose batches are applied: where it is not stored yet, cursors and mark start at 0 and documents stay in
     /// force until `base` (AS-062).

@@ -9,6 +9,7 @@ use std::{collections::HashMap, sync::Arc};
 use aisle_schemas::{
     event::Source,
     ids::{EventId, NodeId, Partition},
+    limits::CLOCK_SKEW_MAX,
     sync::{Mark, Seq, Session, Stream},
     topic::Topic,
 };
@@ -61,6 +62,8 @@ pub struct LinkStatus {
     /// Records that the cloud is not known to have applied; only counted while open.
     pub pending: u64,
     pub last_ack: Option<DateTime<Utc>>,
+    /// Whether the own clock agrees with the cloud's to 30 s; none before the cloud was heard (AS-094).
+    pub clock_ok: Option<bool>,
     /// Newest last; at most 16.
     pub alarms: Vec<(DateTime<Utc>, Alarm)>,
 }
@@ -143,6 +146,7 @@ impl NodeSync {
             jobs: FuturesUnordered::new(),
             payloads: HashMap::new(),
             alarms: Vec::new(),
+            clock_ok: None,
             status: status_tx,
         };
         let task = tokio::spawn(driver.run(control_rx, Arc::clone(&board)));
@@ -165,6 +169,7 @@ struct Driver<T: Transport, L: NodeLog> {
     /// Loaded and not yet sent; at most one per sender.
     payloads: HashMap<u64, (Stream, Bytes)>,
     alarms: Vec<(DateTime<Utc>, Alarm)>,
+    clock_ok: Option<bool>,
     status: watch::Sender<LinkStatus>,
 }
 
@@ -235,11 +240,12 @@ impl<T: Transport, L: NodeLog> Driver<T, L> {
             session: link.session(),
             pending: self.peer.pending(),
             last_ack,
+            clock_ok: self.clock_ok,
             alarms: self.alarms.clone(),
         };
         self.status.send_if_modified(|old| {
             let changed = (old.open, old.halted, old.session, old.pending) != (status.open, status.halted, status.session, status.pending)
-                || old.alarms != status.alarms;
+                || (old.clock_ok, &old.alarms) != (status.clock_ok, &status.alarms);
             *old = status;
             changed
         });
@@ -261,7 +267,12 @@ impl<T: Transport, L: NodeLog> Driver<T, L> {
                     codec::parse_from_cloud(&self.node, &message.topic, &message.payload)
                 };
                 match parsed {
-                    Ok(message) => self.input(NodeInput::Message { arrival, message }),
+                    Ok(message) => {
+                        if let Some(time) = message.time_to(self.peer.link().session()) {
+                            self.clock_ok = Some(agrees(self.clock.now(), time));
+                        }
+                        self.input(NodeInput::Message { arrival, message });
+                    }
                     Err(refused) => {
                         match refused {
                             Refused::NotOurs => signals::counted(ROLE, Counted::NotOurs),
@@ -360,6 +371,7 @@ impl<T: Transport, L: NodeLog> Driver<T, L> {
             NodeOutput::BeginSession { .. }
             | NodeOutput::ReadLog { .. }
             | NodeOutput::AdoptDown { .. }
+            | NodeOutput::ReturnTo { .. }
             | NodeOutput::BeginEpoch { .. }
             | NodeOutput::Load { .. }
             | NodeOutput::CommitAcked { .. }
@@ -412,6 +424,13 @@ impl<T: Transport, L: NodeLog> Driver<T, L> {
                 }
             }
             .boxed(),
+            NodeOutput::ReturnTo { step, cursors } => async move {
+                match log.return_to(&cursors).await {
+                    Ok(()) => link(NodeLinkInput::Returned { step }),
+                    Err(error) => failed(step, &error),
+                }
+            }
+            .boxed(),
             NodeOutput::BeginEpoch { step, request } => async move {
                 match log.begin_epoch(&node, &request).await {
                     Ok(_) => link(NodeLinkInput::EpochBegun { step }),
@@ -460,6 +479,11 @@ impl<T: Transport, L: NodeLog> Driver<T, L> {
         };
         self.jobs.push(job);
     }
+}
+
+/// Whether the own clock is near enough to the cloud's (AS-094).
+fn agrees(own: DateTime<Utc>, cloud: DateTime<Utc>) -> bool {
+    (own - cloud).abs().to_std().is_ok_and(|off| off <= CLOCK_SKEW_MAX)
 }
 
 /// What a node subscribes to: everything down to it, and its partition's STATE (AS-015).

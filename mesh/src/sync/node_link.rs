@@ -50,6 +50,10 @@ pub enum NodeLinkInput {
         step: u64,
         down: DownState,
     },
+    /// The log went back to the cloud's cursors.
+    Returned {
+        step: u64,
+    },
     EpochBegun {
         step: u64,
     },
@@ -84,6 +88,7 @@ pub enum NodeLinkOutput {
     ReadLog { step: u64 },
     Hello { session: Session, nonce: Nonce, view: Box<LogView> },
     AdoptDown { step: u64, epoch: Epoch },
+    ReturnTo { step: u64, cursors: PerStream<Seq> },
     BeginEpoch { step: u64, request: EpochRequest },
     OpenStreams { session: Session, view: Box<LogView>, cursors: PerStream<Seq>, credit: Credit },
     CloseStreams,
@@ -114,6 +119,13 @@ enum State {
     },
     Waiting {
         due: Moment,
+    },
+    /// The cloud was set back behind what it had acknowledged: the log goes back to its cursors.
+    Returning {
+        view: Box<LogView>,
+        cursors: PerStream<Seq>,
+        credit: Credit,
+        down: Epoch,
     },
     /// The cloud's log is being adopted.
     Adopting {
@@ -161,7 +173,7 @@ impl NodeLink {
     }
     /// Whether batches of this session may come although the streams are not open yet.
     pub fn is_adopting(&self) -> bool {
-        matches!(self.state, State::Adopting { .. })
+        matches!(self.state, State::Returning { .. } | State::Adopting { .. })
     }
     pub fn is_halted(&self) -> bool {
         matches!(self.state, State::Halted)
@@ -176,7 +188,8 @@ impl NodeLink {
             State::Down { dial_at } => Some(*dial_at),
             State::Greeting { due, .. } | State::Waiting { due } => Some(*due),
             State::Open { .. } => earliest([Some(self.heartbeat_at), Some(self.heard_at.plus(CLOUD_SILENCE))]),
-            State::Starting | State::Dialling | State::Joining | State::Reading { .. } | State::Adopting { .. } | State::Renewing => None,
+            State::Starting | State::Dialling | State::Joining | State::Reading { .. } => None,
+            State::Returning { .. } | State::Adopting { .. } | State::Renewing => None,
             State::Halted | State::Stopped => None,
         }
     }
@@ -226,11 +239,15 @@ impl NodeLink {
                 }
                 other => self.state = other,
             },
+            Input::Returned { step } if step == self.step => match std::mem::replace(&mut self.state, State::Joining) {
+                State::Returning { view, cursors, credit, down } => self.adopt(turn, view, cursors, credit, down, out),
+                other => self.state = other,
+            },
             Input::EpochBegun { step } if step == self.step && matches!(self.state, State::Renewing) => self.hang(turn, None, out),
             Input::StepFailed { step } if step == self.step => {
                 out.push(Output::Count(Counted::StorageFailed));
                 match self.state {
-                    State::Starting | State::Adopting { .. } | State::Renewing => self.hang(turn, None, out),
+                    State::Starting | State::Returning { .. } | State::Adopting { .. } | State::Renewing => self.hang(turn, None, out),
                     State::Reading { .. } => self.state = State::Waiting { due: turn.now.plus(HELLO_REPEAT[0]) },
                     // A step number is only given out on entering one of those above.
                     State::Down { .. } | State::Dialling | State::Joining | State::Greeting { .. } | State::Waiting { .. } => {}
@@ -257,6 +274,7 @@ impl NodeLink {
             | Input::SubAcked { .. }
             | Input::LogRead { .. }
             | Input::Adopted { .. }
+            | Input::Returned { .. }
             | Input::EpochBegun { .. }
             | Input::StepFailed { .. }
             | Input::AckHello
@@ -287,7 +305,8 @@ impl NodeLink {
                 out.push(NodeLinkOutput::Heartbeat);
             }
             State::Down { .. } | State::Greeting { .. } | State::Waiting { .. } | State::Open { .. } => {}
-            State::Starting | State::Dialling | State::Joining | State::Reading { .. } | State::Adopting { .. } | State::Renewing => {}
+            State::Starting | State::Dialling | State::Joining | State::Reading { .. } => {}
+            State::Returning { .. } | State::Adopting { .. } | State::Renewing => {}
             State::Halted | State::Stopped => {}
         }
     }
@@ -360,7 +379,7 @@ impl NodeLink {
         self.term = Some(term);
         let soon = turn.now.plus(turn.up_to(HELLO_SPREAD));
         match &mut self.state {
-            State::Open { .. } | State::Adopting { .. } => {
+            State::Open { .. } | State::Returning { .. } | State::Adopting { .. } => {
                 self.step += 1;
                 self.lose_step(turn, out);
             }
@@ -420,12 +439,31 @@ impl NodeLink {
         if view.send.streams.iter().any(|(stream, state)| is_behind(stream, cursor(stream), state.kept)) {
             return self.renew(turn, EpochReason::PeerBehind, Alarm::PeerBehind, welcome, out);
         }
-        if view.down.epoch == Some(down.epoch) {
-            return self.open(turn, view, welcome.cursors, credit, out);
+        if view.send.streams.iter().any(|(stream, state)| cursor(stream) < state.acked) {
+            self.step += 1;
+            self.state = State::Returning { view, cursors: welcome.cursors, credit, down: down.epoch };
+            out.push(NodeLinkOutput::ReturnTo { step: self.step, cursors: welcome.cursors });
+            return;
+        }
+        self.adopt(turn, view, welcome.cursors, credit, down.epoch, out);
+    }
+
+    /// Opens the streams, once the cloud's log is the one whose batches are applied.
+    fn adopt(
+        &mut self,
+        turn: &Turn<'_>,
+        view: Box<LogView>,
+        cursors: PerStream<Seq>,
+        credit: Credit,
+        down: Epoch,
+        out: &mut Vec<NodeLinkOutput>,
+    ) {
+        if view.down.epoch == Some(down) {
+            return self.open(turn, view, cursors, credit, out);
         }
         self.step += 1;
-        self.state = State::Adopting { view, cursors: welcome.cursors, credit };
-        out.push(NodeLinkOutput::AdoptDown { step: self.step, epoch: down.epoch });
+        self.state = State::Adopting { view, cursors, credit };
+        out.push(NodeLinkOutput::AdoptDown { step: self.step, epoch: down });
     }
 
     fn renew(&mut self, turn: &mut Turn<'_>, reason: EpochReason, alarm: Alarm, welcome: &Welcome, out: &mut Vec<NodeLinkOutput>) {

@@ -12,6 +12,8 @@ use aisle_schemas::{
     },
 };
 
+use chrono::{DateTime, Utc};
+
 use super::{
     log::{Applied, EpochRequest, Logged, ReceivedBatch},
     node_link::{LogView, NodeLink, NodeLinkInput, NodeLinkOutput},
@@ -27,12 +29,16 @@ pub enum FromCloud {
     Welcome {
         session: Session,
         term: Term,
+        /// The cloud's clock when it was sent (AS-094).
+        time: DateTime<Utc>,
         body: Box<Welcome>,
     },
     Ack {
         session: Session,
         term: Term,
         epoch: Epoch,
+        /// The cloud's clock when it was sent (AS-094).
+        time: DateTime<Utc>,
         body: Box<Ack>,
     },
     Batch {
@@ -46,6 +52,16 @@ pub enum FromCloud {
     Unreadable {
         stream: Option<Stream>,
     },
+}
+
+impl FromCloud {
+    /// The cloud's clock, where this is an answer to `session`: a message that waited in the broker for another one is too old to compare.
+    pub fn time_to(&self, own: Option<Session>) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Welcome { session, time, .. } | Self::Ack { session, time, .. } => (own == Some(*session)).then_some(*time),
+            Self::Batch { .. } | Self::State { .. } | Self::Unreadable { .. } => None,
+        }
+    }
 }
 
 /// Input of the machine.
@@ -121,6 +137,10 @@ pub enum NodeOutput {
     AdoptDown {
         step: u64,
         epoch: Epoch,
+    },
+    ReturnTo {
+        step: u64,
+        cursors: PerStream<Seq>,
     },
     BeginEpoch {
         step: u64,
@@ -252,11 +272,11 @@ impl NodePeer {
                 self.tell_link(turn, NodeLinkInput::Heard { term }, out);
                 self.tell_sender(turn, SenderInput::Resume, out);
             }
-            FromCloud::Welcome { session, term, body } if of_session(session) && fresh(term) => {
+            FromCloud::Welcome { session, term, time: _, body } if of_session(session) && fresh(term) => {
                 out.push(NodeOutput::Release(arrival));
                 self.tell_link(turn, NodeLinkInput::Welcome { term, welcome: body }, out);
             }
-            FromCloud::Ack { session, term, epoch, body } if of_session(session) && fresh(term) => {
+            FromCloud::Ack { session, term, epoch, time: _, body } if of_session(session) && fresh(term) => {
                 out.push(NodeOutput::Release(arrival));
                 self.tell_link(turn, NodeLinkInput::Heard { term }, out);
                 let Ack { code, cursors, nack, credit, pending: _ } = *body;
@@ -327,6 +347,7 @@ impl NodePeer {
                     self.publish(FromNode::Hello { session, epoch: view.send.epoch, body: Box::new(body) }, out);
                 }
                 NodeLinkOutput::AdoptDown { step, epoch } => out.push(NodeOutput::AdoptDown { step, epoch }),
+                NodeLinkOutput::ReturnTo { step, cursors } => out.push(NodeOutput::ReturnTo { step, cursors }),
                 NodeLinkOutput::BeginEpoch { step, request } => out.push(NodeOutput::BeginEpoch { step, request }),
                 NodeLinkOutput::OpenStreams { session, view, cursors, credit } => {
                     self.up_epoch = Some(view.send.epoch);

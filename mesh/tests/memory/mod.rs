@@ -337,6 +337,14 @@ impl NodeSessionLog for MemoryNode {
     async fn down_state(&self) -> Result<DownState, LogError> {
         self.change(|disk| Self::down(disk)).map_err(LogError::Storage)
     }
+    async fn return_to(&self, cursors: &PerStream<Seq>) -> Result<(), LogError> {
+        let returned = self.change(|disk| {
+            for (stream, log) in &mut disk.send.streams {
+                log.state.acked = log.state.acked.min(cursors.get(*stream).copied().unwrap_or_default());
+            }
+        });
+        returned.map_err(LogError::Storage)
+    }
     async fn adopt_down_epoch(&self, epoch: Epoch) -> Result<DownState, LogError> {
         let adopted = self.change(|disk| {
             if disk.receive.log.is_none_or(|(_, stored)| stored != epoch) {

@@ -35,13 +35,15 @@ use crate::devices::bridge::{Bridge, BridgeConfig};
 use crate::devices::{Door, Faces, NfcFace, ScreenFace};
 use crate::fatal::{Fatal, FatalError};
 use crate::http::{self, HttpConfig};
-use crate::journal::{Journal, JournalError, OpenError, RecordMaker};
+use crate::journal::{Journal, JournalError, OpenError, RecordMaker, Settings};
+use crate::keepers::Keepers;
+use crate::lasting_clock::LastingClock;
+use crate::now::Now;
+use crate::report::Reporter;
 use crate::uplink::Uplink;
 
 /// How often actors look at the clock.
 const TICK: Duration = Duration::from_millis(250);
-/// How often the journal forgets what is old.
-const UPKEEP: TimeDelta = TimeDelta::minutes(1);
 /// Connections at the local broker.
 const DEVICES_MAX: usize = 2_000;
 
@@ -268,8 +270,10 @@ async fn start(
 ) -> Result<Started, NodeError> {
     let node = config.node_id();
     let devices = sort_devices(&config.devices)?;
-    let journal = Journal::open(&config.data_dir, rand::random()).await.map_err(NodeError::Open)?;
     let maker = RecordMaker::new(node.clone(), Arc::clone(clock));
+    let settings = Settings { folder: config.data_dir.clone(), budget: config.storage.budget(), maker: maker.clone() };
+    let journal = Journal::open(settings, rand::random()).await.map_err(NodeError::Open)?;
+    let clock: &Arc<dyn Clock> = &lasting_clock(&journal, clock, &maker).await.map_err(NodeError::Load)?;
     let own_secret = secret_from_random(rand::random());
     let access = Access::new(own_rules(&own_secret));
     let embedded = EmbeddedConfig { bus: Bus::Local, bind: config.mqtt_addr, clients_max: DEVICES_MAX };
@@ -280,7 +284,8 @@ async fn start(
     let Actors { faces, ticks, commands } = start_actors(&parts, devices).await.map_err(NodeError::Load)?;
     let faces = Arc::new(faces);
 
-    let uplink = Uplink::start(node.clone(), &config.broker, &journal, Arc::clone(clock));
+    let uplink = Uplink::start(node.clone(), &config.broker, &journal, maker.clone(), Arc::clone(clock));
+    let reporter = Reporter::new(journal.clone(), maker.clone(), uplink.status());
     let to_devices = BridgeConfig { store: config.store.clone(), broker: mqtt, secret: own_secret, faces: Arc::clone(&faces), commands };
     let bridge = Bridge::start(to_devices).map_err(NodeError::Bridge)?;
     if !bridge.listening().await {
@@ -303,7 +308,8 @@ async fn start(
     })
     .map_err(|source| NodeError::Listen { address: config.http_addr, source })?;
     let addresses = Addresses { http: http.address(), mqtt };
-    let ticker = tokio::spawn(tick(Arc::clone(clock), ticks, journal.clone(), fatal.clone()));
+    let keepers = Keepers::start(&journal, reporter, clock.as_ref(), fatal).await;
+    let ticker = tokio::spawn(tick(Arc::clone(clock), ticks, keepers));
     tracing::info!(node = %node, http = %addresses.http, mqtt = %addresses.mqtt, "node serves");
     Ok(Started { running: Running { journal, broker: Box::new(broker), bridge, uplink, http }, addresses, ticker })
 }
@@ -446,20 +452,21 @@ async fn start_actors(parts: &Parts<'_>, devices: Devices) -> Result<Actors, Jou
     Ok(Actors { faces, ticks, commands })
 }
 
+/// The store's own time: it goes on where the last run left it. A clock that is behind what was saved is not believed until the cloud's agrees.
+async fn lasting_clock(journal: &Journal, clock: &Arc<dyn Clock>, maker: &RecordMaker) -> Result<Arc<dyn Clock>, JournalError> {
+    let saved = journal.load_clock().await?;
+    maker.set_clock_ok(saved.is_none_or(|saved| clock.now() >= saved.wall));
+    Ok(Arc::new(LastingClock::resume(Arc::clone(clock), saved)))
+}
+
 /// Lets time pass for the actors, also when a test moves the clock.
-async fn tick(clock: Arc<dyn Clock>, actors: Vec<actix::Recipient<Tick>>, journal: Journal, fatal: Fatal) {
-    let mut upkeep_at = clock.now() + UPKEEP;
+async fn tick(clock: Arc<dyn Clock>, actors: Vec<actix::Recipient<Tick>>, mut keepers: Keepers) {
     loop {
         let due = clock.now() + TimeDelta::from_std(TICK).expect("a quarter of a second fits");
         sleep_towards(clock.as_ref(), due, TICK).await;
         for actor in &actors {
             tell(actor, Tick, "tick");
         }
-        if clock.now() >= upkeep_at {
-            upkeep_at = clock.now() + UPKEEP;
-            if let Err(error) = journal.upkeep(clock.now()).await {
-                fatal.report(FatalError::Journal(error));
-            }
-        }
+        keepers.tick(Now::read(clock.as_ref())).await;
     }
 }

@@ -15,6 +15,8 @@ use secrecy::SecretString;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use crate::journal::budget::Budget;
+
 /// The settings.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,7 +38,40 @@ pub struct NodeConfig {
     #[serde(default)]
     pub devices: Vec<DeviceConfig>,
     #[serde(default)]
+    pub storage: StorageConfig,
+    #[serde(default)]
     pub telemetry: TelemetryConfig,
+}
+
+/// The journal's share of the disk. Sizes are in MiB.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StorageConfig {
+    pub class_a_mib: u32,
+    pub class_b_mib: u32,
+    pub class_c_mib: u32,
+    pub ballast_mib: u32,
+    pub grow: bool,
+}
+
+const MIB: u64 = 1 << 20;
+
+impl Default for StorageConfig {
+    fn default() -> Self {
+        let Budget { class_a, class_b, class_c, ballast, grow } = Budget::default();
+        let mib = |bytes: u64| u32::try_from(bytes / MIB).unwrap_or(u32::MAX);
+        Self { class_a_mib: mib(class_a), class_b_mib: mib(class_b), class_c_mib: mib(class_c), ballast_mib: mib(ballast), grow }
+    }
+}
+
+impl StorageConfig {
+    /// The budget in bytes.
+    #[must_use]
+    pub fn budget(&self) -> Budget {
+        let Self { class_a_mib, class_b_mib, class_c_mib, ballast_mib, grow } = *self;
+        let bytes = |mib: u32| u64::from(mib) * MIB;
+        Budget { class_a: bytes(class_a_mib), class_b: bytes(class_b_mib), class_c: bytes(class_c_mib), ballast: bytes(ballast_mib), grow }
+    }
 }
 
 /// The broker between stores and cloud.
@@ -112,6 +147,7 @@ mod tests {
         let config: NodeConfig = load_from(&sources, [], &serde_json::json!({})).unwrap();
         assert_eq!(config.node_id().to_string(), "aisle.berlin-mitte.n1");
         assert_eq!(config.devices.len(), 3);
+        assert_eq!(config.storage.budget(), Budget::default());
     }
 
     #[test]

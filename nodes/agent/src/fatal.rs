@@ -29,8 +29,15 @@ impl Fatal {
         Self(Arc::new(watch::Sender::new(None)))
     }
 
-    /// Reports a reason; the first one stands.
+    /// Reports a reason; the first one stands. What the journal refused is none: nothing of it was committed, so memory is still right, and
+    /// the store goes on with what it can.
     pub fn report(&self, reason: FatalError) {
+        if let FatalError::Journal(error) = &reason
+            && error.is_refusal()
+        {
+            tracing::debug!(%error, "the journal refused work");
+            return;
+        }
         let first = self.0.send_if_modified(|held| {
             let first = held.is_none();
             held.get_or_insert(reason.clone());

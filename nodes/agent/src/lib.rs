@@ -9,8 +9,11 @@ pub mod devices;
 pub mod fatal;
 mod http;
 pub mod journal;
+mod keepers;
+pub mod lasting_clock;
 pub mod now;
 mod pointer;
+mod report;
 mod uplink;
 
 pub use app::{NodeApp, NodeError};

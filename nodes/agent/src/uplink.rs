@@ -1,7 +1,8 @@
 //! The way to the cloud.
 //!
 //! Owns the node's end of the sync protocol: its driver over MQTT, and the status of the link. Takes the journal. Emits the status to whoever
-//! asks, and to the journal whether the link is open. On failure: it dials again for ever; the store works either way.
+//! asks, to the journal whether the link is open, and to records whether the clock agrees with the cloud's. On failure: it dials again for ever;
+//! the store works either way.
 use std::sync::Arc;
 
 use aisle_mesh::clock::Clock;
@@ -17,7 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::config::CloudBrokerConfig;
-use crate::journal::{Journal, SyncLog};
+use crate::journal::{Journal, RecordMaker, SyncLog};
 
 /// A running uplink.
 pub struct Uplink {
@@ -29,7 +30,7 @@ pub struct Uplink {
 impl Uplink {
     /// Starts dialling.
     #[must_use]
-    pub fn start(node: NodeId, broker: &CloudBrokerConfig, journal: &Journal, clock: Arc<dyn Clock>) -> Self {
+    pub fn start(node: NodeId, broker: &CloudBrokerConfig, journal: &Journal, maker: RecordMaker, clock: Arc<dyn Clock>) -> Self {
         let CloudBrokerConfig { host, port, secret } = broker;
         let config = LinkConfig {
             host: host.clone(),
@@ -49,7 +50,7 @@ impl Uplink {
         let logged = sync.logged_sender();
         journal.notify(Box::new(move |Logged { stream, head, reserved }| logged.logged(stream, head, reserved)));
         let status = sync.status();
-        let watcher = tokio::spawn(follow(status.clone(), journal.clone()));
+        let watcher = tokio::spawn(follow(status.clone(), journal.clone(), maker));
         Self { sync, status, watcher }
     }
 
@@ -81,9 +82,12 @@ fn families() -> Vec<String> {
     families
 }
 
-async fn follow(mut status: watch::Receiver<LinkStatus>, journal: Journal) {
+async fn follow(mut status: watch::Receiver<LinkStatus>, journal: Journal, maker: RecordMaker) {
     loop {
-        let open = status.borrow_and_update().open;
+        let LinkStatus { open, clock_ok, .. } = *status.borrow_and_update();
+        if let Some(ok) = clock_ok {
+            maker.set_clock_ok(ok);
+        }
         journal.set_link_open(open);
         metrics::gauge!("aisle_link_open", "role" => "node").set(if open { 1.0 } else { 0.0 });
         if status.changed().await.is_err() {

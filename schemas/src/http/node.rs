@@ -8,6 +8,7 @@ use ts_rs::TS;
 use super::{Auth::*, Method::*, Route, route, stream};
 use crate::{
     ids::{DeviceId, StoreId, VisitId, VisitToken, ZoneId},
+    log::NodeReport,
     topic::DeviceKind,
     visit::CheckInMethod,
 };
@@ -59,6 +60,8 @@ pub struct NodeOverview {
     /// Records accepted and not yet applied by the cloud.
     #[ts(type = "number")]
     pub pending: u64,
+    /// Alarms, use of the disk, offline capacity.
+    pub report: NodeReport,
     pub at: DateTime<Utc>,
 }
 

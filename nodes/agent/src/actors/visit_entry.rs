@@ -7,7 +7,6 @@ use aisle_node_core::visit::book::{Change, Opened, UsedCode};
 use aisle_node_core::visit::{OpenVisit, Visits};
 use aisle_schemas::record::Body;
 use aisle_schemas::visit::{DeviceAttached, Hlc, VisitClosed, VisitOpened, VisitSeen, VisitSignal};
-use chrono::{DateTime, Utc};
 
 use crate::journal::{Cause, Entry, JournalError, NewRecord, RecordMaker, StateChange};
 
@@ -17,7 +16,6 @@ pub struct Writing<'a> {
     pub maker: &'a RecordMaker,
     /// The stamp of this change.
     pub hlc: Hlc,
-    pub at: DateTime<Utc>,
     pub cause: Cause<'a>,
 }
 
@@ -57,16 +55,16 @@ impl Writing<'_> {
                     let body = VisitSeen { visit: *visit, signal, at: *at, hlc: self.hlc };
                     self.record(&Body::VisitSeen(Box::new(body)), *visit)
                 });
-                (vec![save(seen, self.at), stamp], record.into_iter().collect::<Result<_, _>>()?)
+                (vec![save(seen), stamp], record.into_iter().collect::<Result<_, _>>()?)
             }
             Change::WentIdle { visit, now } => {
                 let Some(open) = self.book.get(*visit) else { return Ok(Entry::default()) };
-                (vec![save(open.clone().idle(*now), self.at)], vec![])
+                (vec![save(open.clone().idle(*now))], vec![])
             }
-            Change::Closed { visit, reason, ended_at, now: _ } => {
+            Change::Closed { visit, reason, ended_at, now } => {
                 let body = VisitClosed { visit: *visit, reason: *reason, ended_at: *ended_at, hlc: self.hlc };
                 let record = self.record(&Body::VisitClosed(Box::new(body)), *visit)?;
-                (vec![StateChange::CloseVisit { visit: *visit, at: self.at }, stamp], vec![record])
+                (vec![StateChange::CloseVisit { visit: *visit, at: *now }, stamp], vec![record])
             }
         };
         Ok(Entry { changes, records })
@@ -74,7 +72,7 @@ impl Writing<'_> {
 
     fn opened_rows(&self, opened: &Opened) -> Vec<StateChange> {
         vec![
-            save(opened.clone().into_visit(), self.at),
+            save(opened.clone().into_visit()),
             use_code(opened.code),
             StateChange::UsePass { pass: opened.pass, visit: opened.visit, expires_at: opened.pass_expires_at },
             StateChange::Stamp(self.hlc),
@@ -99,8 +97,8 @@ impl Writing<'_> {
     }
 }
 
-fn save(visit: OpenVisit, idle_at: DateTime<Utc>) -> StateChange {
-    StateChange::SaveVisit { visit: Box::new(visit), idle_at }
+fn save(visit: OpenVisit) -> StateChange {
+    StateChange::SaveVisit(Box::new(visit))
 }
 
 fn use_code(code: UsedCode) -> StateChange {

@@ -96,9 +96,7 @@ impl Visits {
     pub async fn load(config: VisitsConfig) -> Result<Self, JournalError> {
         let VisitsConfig { keys, journal, maker, clock, fatal, zones, doors, open } = config;
         let now = Now::read(clock.as_ref());
-        // Monotonic time begins with the clock, not with this run: what happened before is seen from the clock's beginning.
-        let boot = now.wall - TimeDelta::milliseconds(now.mono.as_ms());
-        let book = journal.load_visits(boot).await?;
+        let book = journal.load_visits().await?;
         let mut answers = Answers::default();
         for answer in journal.load_answers(now.wall).await? {
             answers.keep(answer.key, answer.request, answer.body);
@@ -141,7 +139,7 @@ impl Visits {
     /// The entry of one change.
     fn decided(&self, change: Change, signal: &Signal, cause: Cause<'_>, now: Now) -> Result<Decided, JournalError> {
         let hlc = hlc::next(self.hlc, now.wall);
-        let entry = Writing { book: &self.book, maker: &self.maker, hlc, at: now.wall, cause }.entry(&change, signal)?;
+        let entry = Writing { book: &self.book, maker: &self.maker, hlc, cause }.entry(&change, signal)?;
         Ok(Decided { changes: vec![change], entry, hlc })
     }
 
@@ -451,7 +449,7 @@ impl Handler<Tick> for Visits {
         let mut all = Decided { changes: vec![], entry: Entry::default(), hlc: self.hlc };
         for change in overdue {
             let hlc = hlc::next(all.hlc, now.wall);
-            let writing = Writing { book: &self.book, maker: &self.maker, hlc, at: now.wall, cause: Cause::default() };
+            let writing = Writing { book: &self.book, maker: &self.maker, hlc, cause: Cause::default() };
             match writing.entry(&change, &Signal::Zone) {
                 Ok(entry) => {
                     all.entry.changes.extend(entry.changes);

@@ -29,6 +29,7 @@ use super::Faces;
 use crate::actors::nfc_display::{TapError, Touched};
 use crate::actors::screen::{Interacted, Line, PlaysError, ReportPlays, SaysState};
 use crate::actors::zones::Counted;
+use crate::journal::JournalError;
 
 /// Messages of devices under way to the node.
 const RECEIVE_MAX: u16 = 64;
@@ -95,8 +96,8 @@ fn link_config(config: &BridgeConfig) -> LinkConfig {
         client_id: OWN_NAME.to_owned(),
         username: Some(OWN_NAME.to_owned()),
         password: Some(config.secret.clone()),
-        will: None,
         tls: None,
+        will: None,
         keep_alive: KEEP_ALIVE,
         receive_max: RECEIVE_MAX,
         packet_max: PACKET_BYTES_MAX,
@@ -332,6 +333,18 @@ fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Refused> {
     Ok(body)
 }
 
+fn not_committed(error: &JournalError, detail: &'static str) -> Refused {
+    match error {
+        JournalError::StorageFull => Refused::new("storage_full", error),
+        JournalError::TooManyDocuments
+        | JournalError::TooLarge(_)
+        | JournalError::Storage(_)
+        | JournalError::Closed
+        | JournalError::Dropped
+        | JournalError::Unreadable { .. } => Refused::new("not_ready", detail),
+    }
+}
+
 fn gone<E>(_: E) -> Refused {
     Refused::new("not_ready", "the node is stopping")
 }
@@ -346,7 +359,7 @@ async fn act(config: &BridgeConfig, topic: &Topic, payload: &[u8], traceparent: 
             let report: aisle_schemas::screen::PlayReport = read(payload)?;
             let ack = face.plays.send(ReportPlays(report.plays)).await.map_err(gone)?.map_err(|error| match error {
                 PlaysError::Refused(refusal) => Refused::new("malformed", refusal),
-                PlaysError::Journal(_) => Refused::new("not_ready", "the plays are not committed"),
+                PlaysError::Journal(error) => not_committed(&error, "the plays are not committed"),
             })?;
             let topic = Topic::ScreenPlaysAck { store: store.clone(), screen: screen.clone() };
             Ok(encode(&ack).map(|payload| (topic, payload)))
@@ -367,7 +380,7 @@ async fn act(config: &BridgeConfig, topic: &Topic, payload: &[u8], traceparent: 
             tap.traceparent = tap.traceparent.or(traceparent);
             face.tap.send(Touched(tap)).await.map_err(gone)?.map_err(|error| match error {
                 TapError::NotReady => Refused::new("not_ready", error),
-                TapError::Journal(_) => Refused::new("not_ready", "the tap is not committed"),
+                TapError::Journal(error) => not_committed(&error, "the tap is not committed"),
             })?;
             Ok(None)
         }

@@ -107,8 +107,16 @@ impl From<actix::MailboxError> for Refusal {
 }
 
 impl From<JournalError> for Refusal {
-    fn from(_: JournalError) -> Self {
-        Self::not_ready("nothing was committed")
+    fn from(error: JournalError) -> Self {
+        match error {
+            // Not to be tried again in two seconds: somebody must look after the box (AS-054).
+            JournalError::StorageFull => Self::new(StatusCode::INSUFFICIENT_STORAGE, "storage_full", error),
+            JournalError::TooManyDocuments => Self::new(StatusCode::INSUFFICIENT_STORAGE, "too_many_documents", error),
+            JournalError::TooLarge(_) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", error),
+            JournalError::Storage(_) | JournalError::Closed | JournalError::Dropped | JournalError::Unreadable { .. } => {
+                Self::not_ready("nothing was committed")
+            }
+        }
     }
 }
 

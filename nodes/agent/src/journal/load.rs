@@ -4,7 +4,7 @@
 //! [`JournalError`]; a row that no version of ours wrote is named and stops the start, because to skip it would forget a promise.
 use aisle_node_core::code::UsedCodes;
 use aisle_node_core::ids::{BootId, DeviceId, DisplayId, EventSlug, PassId, ScreenId, VisitId, VisitToken};
-use aisle_node_core::monotonic::Monotonic;
+use aisle_node_core::monotonic::{Monotonic, Saved};
 use aisle_node_core::visit::book::{ClosedVisit, UsedPass};
 use aisle_node_core::visit::open::State;
 use aisle_node_core::visit::{OpenVisit, Visits};
@@ -63,7 +63,8 @@ pub struct DeviceSession {
     pub expires_at: DateTime<Utc>,
 }
 
-type VisitRow = (Uuid, Vec<u8>, Uuid, String, String, i64, i64, Option<String>, String, i64);
+/// Visit, token, pass, method, touchpoint, opened (wall, monotonic), last seen (wall, monotonic), zone, state, since when.
+type VisitRow = (Uuid, Vec<u8>, Uuid, String, String, i64, i64, i64, i64, Option<String>, String, i64);
 
 fn unreadable(table: &'static str, reason: impl ToString) -> JournalError {
     JournalError::Unreadable { table, reason: reason.to_string() }
@@ -97,11 +98,11 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError`].
-    pub async fn load_visits(&self, boot: DateTime<Utc>) -> Result<Visits, JournalError> {
+    pub async fn load_visits(&self) -> Result<Visits, JournalError> {
         let rows: Vec<VisitRow> = sqlx::query_as(include_str!("sql/load_visits.sql")).fetch_all(&self.read).await?;
         let (mut open, mut closed) = (Vec::new(), Vec::new());
         for row in rows {
-            match read_visit(row, boot)? {
+            match read_visit(row)? {
                 Loaded::Open(visit) => open.push(*visit),
                 Loaded::Closed(visit) => closed.push(visit),
             }
@@ -117,6 +118,16 @@ impl Journal {
             codes.apply(from_bits(nonce), instant("used_code", issued_at)?);
         }
         Ok(Visits::restore(open, closed, passes, codes))
+    }
+
+    /// Both clocks as an earlier run saved them last.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub async fn load_clock(&self) -> Result<Option<Saved>, JournalError> {
+        let saved: Option<(i64, i64)> = sqlx::query_as(include_str!("sql/load_clock.sql")).fetch_optional(&self.read).await?;
+        let saved = saved.map(|(wall, monotonic)| Ok(Saved { wall: instant("clock", wall)?, monotonic: Monotonic::from_ms(monotonic) }));
+        saved.transpose()
     }
 
     /// The last stamp given.
@@ -240,18 +251,17 @@ enum Loaded {
     Closed(ClosedVisit),
 }
 
-fn read_visit(row: VisitRow, boot: DateTime<Utc>) -> Result<Loaded, JournalError> {
-    let (visit, token, pass, method, touchpoint, opened_at, last_seen_at, zone, state, state_at) = row;
+fn read_visit(row: VisitRow) -> Result<Loaded, JournalError> {
+    let (visit, token, pass, method, touchpoint, opened_at, opened, last_seen_at, last_seen, zone, state, since) = row;
     let at = |ms| instant("visit", ms);
-    let earlier = |ms| at(ms).map(|then| Monotonic::of_earlier_run(then, boot));
+    let [opened, last_seen, since] = [opened, last_seen, since].map(Monotonic::from_ms);
     let token = VisitToken::from_random(array("visit", token)?);
     let state = match state.as_str() {
         "checked_in" => State::CheckedIn,
         "active" => State::Active,
-        "idle" => State::Idle { since: earlier(state_at)? },
+        "idle" => State::Idle { since },
         "closed" => {
-            let (opened, closed) = (earlier(opened_at)?, earlier(state_at)?);
-            return Ok(Loaded::Closed(ClosedVisit { visit: VisitId(visit), token, opened, closed }));
+            return Ok(Loaded::Closed(ClosedVisit { visit: VisitId(visit), token, opened, closed: since }));
         }
         _ => return Err(unreadable("visit", "an unknown state")),
     };
@@ -269,7 +279,7 @@ fn read_visit(row: VisitRow, boot: DateTime<Utc>) -> Result<Loaded, JournalError
         last_seen_at: at(last_seen_at)?,
         zone: zone.map(|zone| zone.parse().map_err(|error| unreadable("visit", error))).transpose()?,
         state,
-        opened: earlier(opened_at)?,
-        last_seen: earlier(last_seen_at)?,
+        opened,
+        last_seen,
     })))
 }

@@ -2,15 +2,19 @@
 //!
 //! Owns the SQLite file, its only writing connection, and the heads of the log. Takes changes of state with the records that follow from them,
 //! and batches from the cloud. Emits acknowledgements after the commit, and a note to the uplink. On failure: the whole group of commits is
-//! rolled back and each asker told; nobody's memory has changed yet (AS-042), and the owner reloads.
-//! A full queue makes askers wait.
+//! rolled back and each asker told; nobody's memory has changed yet (AS-042), and the owner reloads. What does not fit its share of the disk is
+//! refused alone, and changes nothing. A full queue makes askers wait.
 
 mod apply;
+mod ballast;
+pub mod budget;
 mod epoch;
 mod heads;
 pub mod load;
 mod open;
+mod pressure;
 mod record;
+mod reserve;
 mod statement;
 mod sync;
 mod upkeep;
@@ -20,13 +24,16 @@ use std::sync::Arc;
 
 use aisle_mesh::sync::log::Logged;
 use aisle_schemas::event::EventError;
-use aisle_schemas::sync::Stream;
+use aisle_schemas::log::ClassBudget;
+use aisle_schemas::sync::{Class, Count, Stream};
+use chrono::{DateTime, Utc};
 use sqlx::SqlitePool;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use budget::Budget;
 pub use heads::Heads;
-pub use open::OpenError;
+pub use open::{OpenError, Settings};
 pub use record::{Cause, NewRecord, RecordMaker, unix_ms};
 pub use statement::StateChange;
 pub use sync::SyncLog;
@@ -34,6 +41,9 @@ use writer::{Finish, Job, Task, Work};
 
 /// Jobs that may wait for the writer: four groups.
 pub const QUEUE_MAX: usize = 4 * aisle_schemas::limits::GROUP_COMMIT_RECORDS;
+
+/// Result code of SQLite when there is no room.
+const SQLITE_FULL: &str = "13";
 
 /// Why something was not committed.
 #[derive(Debug, Clone, Error)]
@@ -45,9 +55,52 @@ pub enum JournalError {
     Closed,
     #[error("the record is too large")]
     TooLarge(#[source] EventError),
+    /// New work would not fit the share of the disk that must never lose anything (AS-054).
+    #[error("the store's disk is full")]
+    StorageFull,
+    /// A new key beyond the most documents of one direction (AS-055).
+    #[error("there are already {} documents", aisle_schemas::limits::DOCUMENTS_MAX)]
+    TooManyDocuments,
+    /// Records were dropped since a batch was read; it must be read anew.
+    #[error("records were dropped since the batch was read")]
+    Dropped,
     /// A row that no version of ours wrote.
     #[error("row of {table} is unreadable: {reason}")]
     Unreadable { table: &'static str, reason: String },
+}
+
+impl JournalError {
+    /// Whether the work was refused as a value: nothing of it is there, everything before it is, and the node goes on.
+    #[must_use]
+    pub const fn is_refusal(&self) -> bool {
+        match self {
+            Self::TooLarge(_) | Self::StorageFull | Self::TooManyDocuments | Self::Dropped => true,
+            Self::Storage(_) | Self::Closed | Self::Unreadable { .. } => false,
+        }
+    }
+
+    /// Label of metrics.
+    const fn reason(&self) -> &'static str {
+        match self {
+            Self::Storage(_) => "storage",
+            Self::Closed => "closed",
+            Self::TooLarge(_) => "too_large",
+            Self::StorageFull => "storage_full",
+            Self::TooManyDocuments => "too_many_documents",
+            Self::Dropped => "dropped",
+            Self::Unreadable { .. } => "unreadable",
+        }
+    }
+
+    /// Whether SQLite found no room: on the disk, or under the cap of its pages.
+    fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Storage(error) => error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == SQLITE_FULL),
+            Self::Closed | Self::TooLarge(_) | Self::StorageFull | Self::TooManyDocuments | Self::Dropped | Self::Unreadable { .. } => {
+                false
+            }
+        }
+    }
 }
 
 impl From<sqlx::Error> for JournalError {
@@ -63,6 +116,21 @@ pub struct Entry {
     pub records: Vec<NewRecord>,
 }
 
+/// How the journal uses the disk, for whoever looks after the box.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Storage {
+    pub class_a: ClassBudget,
+    pub class_c: ClassBudget,
+    /// Class A has used 80 % of its share.
+    pub nearly_full: bool,
+    /// New work was refused within the last minute.
+    pub refusing: bool,
+    /// The disk had no byte left, and the ballast is not back.
+    pub disk_full: bool,
+    /// Days that the store can go on without the cloud (AS-059).
+    pub offline_days: Option<u32>,
+}
+
 /// Tells the uplink that records were accepted; called by the writer, so it must not wait.
 pub type Notify = Box<dyn Fn(Logged) + Send + Sync>;
 
@@ -75,6 +143,7 @@ pub struct Journal {
     arrived: watch::Receiver<u64>,
     uplink: Arc<writer::Uplink>,
     read: SqlitePool,
+    budget: Budget,
 }
 
 impl Journal {
@@ -95,7 +164,29 @@ impl Journal {
     /// Records accepted and not yet applied by the cloud.
     #[must_use]
     pub fn pending(&self) -> u64 {
-        Stream::UP.into_iter().filter_map(|stream| self.heads.borrow().up.get(stream).map(heads::pending)).sum()
+        let heads = self.heads();
+        Stream::UP.into_iter().map(|stream| heads.pending(stream)).sum()
+    }
+
+    /// How the disk is used.
+    #[must_use]
+    pub fn storage(&self, now: DateTime<Utc>) -> Storage {
+        let heads = self.heads();
+        let class = |class| {
+            let pending = Stream::UP.into_iter().filter(|stream| stream.class() == class).map(|stream| heads.pending(stream)).sum();
+            let used_bytes = Count::new(heads.used(class).bytes);
+            ClassBudget { used_bytes, budget_bytes: Count::new(self.budget.of(class)), pending: Count::new(pending) }
+        };
+        let used = heads.used(Class::A).bytes;
+        let free = self.budget.class_a.saturating_sub(used);
+        Storage {
+            class_a: class(Class::A),
+            class_c: class(Class::C),
+            nearly_full: self.budget.is_nearly_full(used),
+            refusing: heads.refusing,
+            disk_full: heads.disk_full,
+            offline_days: budget::offline_days(free, &heads.days, upkeep::day_of(now)),
+        }
     }
 
     /// Changes whenever documents or orders came.
@@ -118,7 +209,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError`].
-    pub async fn upkeep(&self, now: chrono::DateTime<chrono::Utc>) -> Result<(), JournalError> {
+    pub async fn upkeep(&self, now: DateTime<Utc>) -> Result<(), JournalError> {
         self.ask(Work::Upkeep { now }).await
     }
 

@@ -1,8 +1,9 @@
 //! From what happened to a record of the log.
 //!
-//! Owns the making of stored events: type, subject, source, id and trace. Takes a body. Emits bytes ready to be written. On failure: a body
+//! Owns the making of stored events: type, subject, source, id, trace and whether its clock is believed. Takes a body. Emits bytes ready to be written. On failure: a body
 //! above the limit is [`JournalError::TooLarge`], refused before anything is queued.
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use aisle_mesh::clock::Clock;
 use aisle_schemas::event::{Event, EventType, Source};
@@ -28,13 +29,20 @@ pub struct NewRecord {
 pub struct RecordMaker {
     source: Source,
     clock: Arc<dyn Clock>,
+    /// Whether the clock is believed; clones share it.
+    clock_ok: Arc<AtomicBool>,
 }
 
 impl RecordMaker {
     /// Records of `node`, stamped by `clock`.
     #[must_use]
     pub fn new(node: NodeId, clock: Arc<dyn Clock>) -> Self {
-        Self { source: Source::Node(node), clock }
+        Self { source: Source::Node(node), clock, clock_ok: Arc::new(AtomicBool::new(true)) }
+    }
+
+    /// Says whether the clock is right, as far as anyone can tell: records of a clock that is off say so (AS-094).
+    pub fn set_clock_ok(&self, ok: bool) {
+        self.clock_ok.store(ok, Ordering::Relaxed);
     }
 
     /// A fresh id.
@@ -54,6 +62,7 @@ impl RecordMaker {
         event.subject = Some(subject.clone());
         event.causationid = causation;
         event.traceparent = traceparent.map(str::to_owned);
+        event.clockok = (!self.clock_ok.load(Ordering::Relaxed)).then_some(false);
         let data = body.to_raw().map_err(|error| JournalError::TooLarge(aisle_schemas::event::EventError::new("data", error)))?;
         event.data = Some(data);
         let event = event.to_stored().map_err(JournalError::TooLarge)?;

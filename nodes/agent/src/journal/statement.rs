@@ -3,6 +3,7 @@
 //! Owns the writing of each [`StateChange`]. Takes values that were decided. Emits statements into the writer's transaction. On failure: the
 //! storage error, and with it the whole transaction.
 use aisle_node_core::ids::{BootId, DeviceId, DisplayId, EventSlug, PassId, ScreenId, VisitId};
+use aisle_node_core::monotonic::{Monotonic, Saved};
 use aisle_node_core::visit::OpenVisit;
 use aisle_node_core::visit::open::State;
 use aisle_schemas::ids::EventId;
@@ -16,15 +17,14 @@ use super::JournalError;
 /// One change of state, to be committed with the records that follow from it.
 #[derive(Debug)]
 pub enum StateChange {
-    /// An open visit as it is now; `idle_at` is the wall time at which it went idle.
-    SaveVisit {
-        visit: Box<OpenVisit>,
-        idle_at: DateTime<Utc>,
-    },
+    /// An open visit as it is now.
+    SaveVisit(Box<OpenVisit>),
     CloseVisit {
         visit: VisitId,
-        at: DateTime<Utc>,
+        at: Monotonic,
     },
+    /// Both clocks as they are now.
+    SaveClock(Saved),
     ForgetVisit(VisitId),
     UseCode {
         nonce: u64,
@@ -85,15 +85,18 @@ pub(super) const fn method_name(method: CheckInMethod) -> &'static str {
 
 impl StateChange {
     /// Writes the change.
-    pub(super) async fn write(self, rows: &mut SqliteConnection) -> Result<(), JournalError> {
+    pub(super) async fn write(&self, rows: &mut SqliteConnection) -> Result<(), JournalError> {
         let query = match self {
-            Self::SaveVisit { visit, idle_at } => return save_visit(rows, *visit, idle_at).await,
-            Self::CloseVisit { visit, at } => sqlx::query(include_str!("sql/close_visit.sql")).bind(at.timestamp_millis()).bind(visit.0),
+            Self::SaveVisit(visit) => return save_visit(rows, visit).await,
+            Self::CloseVisit { visit, at } => sqlx::query(include_str!("sql/close_visit.sql")).bind(at.as_ms()).bind(visit.0),
+            Self::SaveClock(Saved { wall, monotonic }) => {
+                sqlx::query(include_str!("sql/save_clock.sql")).bind(wall.timestamp_millis()).bind(monotonic.as_ms())
+            }
             Self::ForgetVisit(visit) => sqlx::query(include_str!("sql/forget_visit.sql")).bind(visit.0),
             Self::UseCode { nonce, issued_at } => {
-                sqlx::query(include_str!("sql/use_code.sql")).bind(bits(nonce)).bind(issued_at.timestamp_millis())
+                sqlx::query(include_str!("sql/use_code.sql")).bind(bits(*nonce)).bind(issued_at.timestamp_millis())
             }
-            Self::ForgetCode(nonce) => sqlx::query(include_str!("sql/forget_code.sql")).bind(bits(nonce)),
+            Self::ForgetCode(nonce) => sqlx::query(include_str!("sql/forget_code.sql")).bind(bits(*nonce)),
             Self::UsePass { pass, visit, expires_at } => {
                 sqlx::query(include_str!("sql/use_pass.sql")).bind(pass.0).bind(visit.0).bind(expires_at.timestamp_millis())
             }
@@ -102,11 +105,11 @@ impl StateChange {
             Self::KeepAnswer { key, request, body, at } => sqlx::query(include_str!("sql/keep_answer.sql"))
                 .bind(key.to_vec())
                 .bind(request.to_vec())
-                .bind(body)
+                .bind(body.as_str())
                 .bind(at.timestamp_millis()),
             Self::FinishOrder(order) => sqlx::query(include_str!("sql/finish_order.sql")).bind(order.0),
             Self::PlaysUpTo { screen, boot, seq } => {
-                sqlx::query(include_str!("sql/save_play_boot.sql")).bind(screen.to_string()).bind(boot.0).bind(bits(seq))
+                sqlx::query(include_str!("sql/save_play_boot.sql")).bind(screen.to_string()).bind(boot.0).bind(bits(*seq))
             }
             Self::ForgetBoot { screen, boot } => {
                 sqlx::query(include_str!("sql/forget_play_boot.sql")).bind(screen.to_string()).bind(boot.0)
@@ -127,11 +130,11 @@ impl StateChange {
     }
 }
 
-async fn save_visit(rows: &mut SqliteConnection, visit: OpenVisit, idle_at: DateTime<Utc>) -> Result<(), JournalError> {
-    let (state, state_at) = match visit.state {
-        State::CheckedIn => ("checked_in", visit.opened_at),
-        State::Active => ("active", visit.last_seen_at),
-        State::Idle { since: _ } => ("idle", idle_at),
+async fn save_visit(rows: &mut SqliteConnection, visit: &OpenVisit) -> Result<(), JournalError> {
+    let (state, since) = match visit.state {
+        State::CheckedIn => ("checked_in", visit.opened),
+        State::Active => ("active", visit.last_seen),
+        State::Idle { since } => ("idle", since),
     };
     sqlx::query(include_str!("sql/save_visit.sql"))
         .bind(visit.visit.0)
@@ -140,10 +143,12 @@ async fn save_visit(rows: &mut SqliteConnection, visit: OpenVisit, idle_at: Date
         .bind(method_name(visit.method))
         .bind(visit.touchpoint.to_string())
         .bind(visit.opened_at.timestamp_millis())
+        .bind(visit.opened.as_ms())
         .bind(visit.last_seen_at.timestamp_millis())
+        .bind(visit.last_seen.as_ms())
         .bind(visit.zone.as_ref().map(ToString::to_string))
         .bind(state)
-        .bind(state_at.timestamp_millis())
+        .bind(since.as_ms())
         .execute(rows)
         .await?;
     Ok(())

@@ -3,13 +3,14 @@
 //! Owns the implementation of its log traits for the node's one log. Takes reads and writes from the node's driver. Emits heads and rows. On
 //! failure: [`LogError`] and [`ApplyError`], as the machines can act on them.
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aisle_mesh::clock::Clock;
 use aisle_mesh::sync::log::{
     Applied, ApplyError, EpochRequest, LogError, LogRow, NodeSessionLog, ReceiveLog, ReceivedBatch, Rows, SendLog, SendState,
 };
 use aisle_schemas::ids::{EventId, NodeId};
-use aisle_schemas::sync::{Count, DownState, Epoch, Mark, Seq, Session, Stream};
+use aisle_schemas::sync::{Class, Count, DownState, Epoch, Mark, PerStream, Seq, Session, Stream};
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -24,13 +25,15 @@ use super::{Journal, JournalError};
 pub struct SyncLog {
     journal: Journal,
     clock: Arc<dyn Clock>,
+    /// Drops before telemetry was last read; the sender reads one batch at a time.
+    drops_at_read: Arc<AtomicU64>,
 }
 
 impl SyncLog {
     /// The log traits over `journal`.
     #[must_use]
     pub fn new(journal: Journal, clock: Arc<dyn Clock>) -> Self {
-        Self { journal, clock }
+        Self { journal, clock, drops_at_read: Arc::default() }
     }
 
     /// Has the writer do `task`, and reads the heads as they were right after its commit.
@@ -57,7 +60,11 @@ impl SendLog for SyncLog {
 
     async fn read(&self, _node: &NodeId, stream: Stream, after: Seq, max_records: usize, max_bytes: usize) -> Result<Rows, LogError> {
         // The heads are read first: what is appended meanwhile is for the next read.
-        let head = self.journal.heads().stream(stream).head();
+        let heads = self.journal.heads();
+        let head = heads.stream(stream).head();
+        if stream.class() == Class::C {
+            self.drops_at_read.store(heads.drops, Ordering::Relaxed);
+        }
         let limit = i64::try_from(max_records).unwrap_or(i64::MAX);
         let rows: Vec<(i64, Uuid, Vec<u8>, i64, Option<String>)> = sqlx::query_as(include_str!("sql/read_records.sql"))
             .bind(stream.as_str())
@@ -97,7 +104,11 @@ impl SendLog for SyncLog {
     }
 
     async fn commit_sent(&self, _node: &NodeId, stream: Stream, high: Seq) -> Result<Mark, LogError> {
-        self.heads_after(Task::Write(Work::Sent { stream, high }), |heads| heads.mark).await.map_err(log_error)
+        let drops = match stream.class() {
+            Class::A | Class::B => None,
+            Class::C => Some(self.drops_at_read.load(Ordering::Relaxed)),
+        };
+        self.heads_after(Task::Write(Work::Sent { stream, high, drops }), |heads| heads.mark).await.map_err(log_error)
     }
 
     async fn commit_acked(&self, _node: &NodeId, stream: Stream, acked: Seq) -> Result<(), LogError> {
@@ -129,6 +140,10 @@ impl NodeSessionLog for SyncLog {
 
     async fn down_state(&self) -> Result<DownState, LogError> {
         Ok(self.journal.heads().down_state())
+    }
+
+    async fn return_to(&self, cursors: &PerStream<Seq>) -> Result<(), LogError> {
+        self.heads_after(Task::Write(Work::ReturnTo(*cursors)), |_| ()).await.map_err(log_error)
     }
 
     async fn adopt_down_epoch(&self, epoch: Epoch) -> Result<DownState, LogError> {

@@ -2,7 +2,8 @@
 //!
 //! Owns the writing connection and the order of commits. Takes jobs from a bounded queue; whatever waits when a transaction begins goes into
 //! it (group commit: no timer, so an idle store pays one fsync and a busy one shares it). Emits answers after the commit, then the note to the
-//! uplink. On failure: rolls back, answers every asker of the group with the error, and keeps the heads of before.
+//! uplink. On failure: rolls back, answers every asker of the group with the error, and keeps the heads of before; on a full disk it makes room
+//! in the order of AS-056 and tries again.
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -11,11 +12,19 @@ use aisle_mesh::sync::log::{Applied, ApplyError, EpochRequest, Logged, ReceivedB
 use aisle_schemas::limits::GROUP_COMMIT_RECORDS;
 use aisle_schemas::sync::{Class, Epoch, PerStream, Seq, Session, Stream};
 use chrono::{DateTime, Utc};
+use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::ballast::Ballast;
+use super::budget::{Budget, Usage};
 use super::heads::Heads;
+use super::pressure::{self, Relief};
+use super::record::RecordMaker;
 use super::{Entry, JournalError, NewRecord, Notify, apply, epoch, upkeep};
+
+/// Portions of telemetry that one transaction drops at most on a full disk: more than the largest group of commits needs.
+const PORTIONS_MAX: u32 = 16;
 
 /// Told the outcome after the commit.
 pub(super) type Finish = Box<dyn FnOnce(Result<&Heads, JournalError>) + Send>;
@@ -41,8 +50,12 @@ pub(super) enum Work {
     Sent {
         stream: Stream,
         high: Seq,
+        /// Drops before the batch was read, where a drop since then would make it hold what was counted as lost.
+        drops: Option<u64>,
     },
     BeginEpoch(EpochRequest),
+    /// The cloud stands at these cursors, below what it had acknowledged.
+    ReturnTo(PerStream<Seq>),
     BeginSession {
         random: u32,
     },
@@ -78,6 +91,12 @@ impl Uplink {
 
 pub(super) struct Writer {
     pub connection: SqliteConnection,
+    /// To open another one.
+    pub options: SqliteConnectOptions,
+    pub budget: Budget,
+    pub ballast: Ballast,
+    /// Of records about the log itself.
+    pub maker: RecordMaker,
     pub queue: mpsc::Receiver<Job>,
     pub heads: watch::Sender<Arc<Heads>>,
     pub arrived: watch::Sender<u64>,
@@ -108,9 +127,6 @@ struct Group {
     finishes: Vec<Finish>,
 }
 
-/// Answers that wait for the commit of a batch from the cloud.
-type Outcome = (oneshot::Sender<Result<Applied, ApplyError>>, Result<Applied, ApplyError>);
-
 impl Writer {
     /// Runs until every asker is gone.
     pub async fn run(mut self) {
@@ -123,8 +139,12 @@ impl Writer {
                     Err(_) => break,
                 }
             }
+            let upkeep = group.works.iter().any(|work| matches!(work, Work::Upkeep { .. }));
             if !group.works.is_empty() {
                 self.commit(group).await;
+            }
+            if upkeep {
+                self.restore_ballast().await;
             }
         }
         if let Err(error) = self.connection.close().await {
@@ -155,103 +175,233 @@ impl Writer {
     }
 
     async fn commit(&mut self, group: Group) {
-        let mut heads = Heads::clone(&self.heads.borrow());
-        let mut effects = Effects::default();
-        let open = self.uplink.open.load(Ordering::Relaxed);
+        let mut relief = Relief::None;
+        loop {
+            let mut heads = Heads::clone(&self.heads.borrow());
+            let mut effects = Effects::default();
+            let terms = Terms {
+                budget: &self.budget,
+                maker: &self.maker,
+                link_open: self.uplink.open.load(Ordering::Relaxed),
+                acked: &self.acked,
+                relief,
+            };
+            let error = match transact(&mut self.connection, &group.works, &mut heads, &mut effects, &terms).await {
+                Ok(outcomes) => return self.committed(group, outcomes, heads, &effects),
+                Err(error) => error,
+            };
+            if !error.is_disk_full() {
+                return fail(group, &error);
+            }
+            self.note_disk_full();
+            match self.reconnect().await {
+                Ok(()) => match self.next_relief(relief) {
+                    Some(next) => relief = next,
+                    None => {
+                        self.heads.send_modify(|heads| Arc::make_mut(heads).refusing = true);
+                        return fail(group, &JournalError::StorageFull);
+                    }
+                },
+                Err(error) => return fail(group, &error),
+            }
+        }
+    }
+
+    fn committed(&mut self, group: Group, outcomes: Vec<Outcome>, heads: Heads, effects: &Effects) {
+        self.acked = PerStream::default();
+        let mark = heads.mark;
+        let heads = Arc::new(heads);
+        self.heads.send_replace(Arc::clone(&heads));
         let Group { works, finishes } = group;
-        match transact(&mut self.connection, works, &mut heads, &mut effects, open, &self.acked).await {
-            Ok(outcomes) => {
-                self.acked = PerStream::default();
-                let mark = heads.mark;
-                let heads = Arc::new(heads);
-                self.heads.send_replace(Arc::clone(&heads));
-                for finish in finishes {
-                    finish(Ok(&heads));
+        for ((work, finish), outcome) in works.into_iter().zip(finishes).zip(outcomes) {
+            match outcome {
+                Outcome::Done => finish(Ok(&heads)),
+                Outcome::Refused(error) => {
+                    metrics::counter!("aisle_journal_refusals_total", "role" => "node", "reason" => error.reason()).increment(1);
+                    finish(Err(error));
                 }
-                answer(outcomes);
-                if let Some(notify) = self.uplink.notify.get() {
-                    for (stream, ()) in effects.appended.iter() {
-                        let state = heads.stream(stream);
-                        let reserved = (state.high == state.head()).then_some(mark);
-                        notify(Logged { stream, head: state.head(), reserved });
+                Outcome::Applied(applied) => {
+                    finish(Ok(&heads));
+                    if let Work::Apply { outcome, .. } = work
+                        && outcome.send(applied).is_err()
+                    {
+                        tracing::debug!("nobody waits for the outcome of a batch");
                     }
                 }
-                if effects.arrived {
-                    self.arrived.send_modify(|count| *count += 1);
-                }
             }
-            Err(error) => {
-                tracing::error!(error = %error, source = ?std::error::Error::source(&error), "journal transaction failed");
-                metrics::counter!("aisle_journal_failures_total", "role" => "node").increment(1);
-                for finish in finishes {
-                    finish(Err(error.clone()));
-                }
+        }
+        if let Some(notify) = self.uplink.notify.get() {
+            for (stream, ()) in effects.appended.iter() {
+                let state = heads.stream(stream);
+                let reserved = (state.high == state.head()).then_some(mark);
+                notify(Logged { stream, head: state.head(), reserved });
             }
+        }
+        if effects.arrived {
+            self.arrived.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// SQLite may have rolled back by itself when the disk was full, of which its driver knows nothing: only a new connection is sure to begin
+    /// a transaction where we begin one.
+    async fn reconnect(&mut self) -> Result<(), JournalError> {
+        let fresh = SqliteConnection::connect_with(&self.options).await?;
+        let full = std::mem::replace(&mut self.connection, fresh);
+        if let Err(error) = full.close().await {
+            tracing::debug!(%error, "the connection that met a full disk did not close in order");
+        }
+        Ok(())
+    }
+
+    fn note_disk_full(&mut self) {
+        let first = !self.heads.borrow().disk_full;
+        if first {
+            tracing::error!("the disk is full");
+            let mut heads = Heads::clone(&self.heads.borrow());
+            heads.disk_full = true;
+            self.heads.send_replace(Arc::new(heads));
+        }
+    }
+
+    /// What gives way next: the ballast, then telemetry, ever more of it, and new work last (AS-056).
+    fn next_relief(&self, after: Relief) -> Option<Relief> {
+        match after {
+            Relief::None => match self.ballast.give_up() {
+                Ok(true) => {
+                    tracing::error!("the ballast was given up");
+                    Some(Relief::None)
+                }
+                Ok(false) => Some(Relief::Drop { portions: 1 }),
+                Err(error) => {
+                    tracing::error!(%error, "the ballast cannot be given up");
+                    Some(Relief::Drop { portions: 1 })
+                }
+            },
+            Relief::Drop { portions } if portions < PORTIONS_MAX => Some(Relief::Drop { portions: portions * 4 }),
+            Relief::Drop { portions: _ } => Some(Relief::RefuseWork),
+            Relief::RefuseWork => None,
+        }
+    }
+
+    /// Tries to bring the ballast back, and with it the end of the alarm.
+    async fn restore_ballast(&self) {
+        if !self.heads.borrow().disk_full {
+            return;
+        }
+        let ballast = self.ballast.clone();
+        match tokio::task::spawn_blocking(move || ballast.fill()).await {
+            Ok(Ok(())) => {
+                self.heads.send_modify(|heads| Arc::make_mut(heads).disk_full = false);
+                tracing::info!("the disk has room again");
+            }
+            Ok(Err(error)) => tracing::warn!(%error, "there is no room for the ballast"),
+            // Only when the process ends.
+            Err(error) => tracing::debug!(%error, "filling the ballast was interrupted"),
         }
     }
 }
 
-fn answer(outcomes: Vec<Outcome>) {
-    for (reply, outcome) in outcomes {
-        if reply.send(outcome).is_err() {
-            tracing::debug!("nobody waits for the outcome of a batch");
-        }
+fn fail(group: Group, error: &JournalError) {
+    tracing::error!(error = %error, source = ?std::error::Error::source(error), "journal transaction failed");
+    metrics::counter!("aisle_journal_failures_total", "role" => "node").increment(1);
+    for finish in group.finishes {
+        finish(Err(error.clone()));
     }
+}
+
+/// What became of one piece of work in a transaction that stands.
+enum Outcome {
+    Done,
+    /// It was left out, and the rest committed.
+    Refused(JournalError),
+    /// A batch from the cloud, which had a savepoint of its own.
+    Applied(Result<Applied, ApplyError>),
+}
+
+/// What a transaction goes by.
+struct Terms<'a> {
+    budget: &'a Budget,
+    maker: &'a RecordMaker,
+    link_open: bool,
+    acked: &'a PerStream<(Seq, DateTime<Utc>)>,
+    relief: Relief,
 }
 
 async fn transact(
     connection: &mut SqliteConnection,
-    works: Vec<Work>,
+    works: &[Work],
     heads: &mut Heads,
     effects: &mut Effects,
-    link_open: bool,
-    acked: &PerStream<(Seq, DateTime<Utc>)>,
+    terms: &Terms<'_>,
 ) -> Result<Vec<Outcome>, JournalError> {
-    let mut outcomes = Vec::new();
+    let Terms { budget, maker, link_open, acked, relief } = *terms;
+    let mut outcomes = Vec::with_capacity(works.len());
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let rows: &mut SqliteConnection = &mut transaction;
     for (stream, (acked, now)) in acked.iter() {
         upkeep::note_acked(rows, heads, effects, stream, *acked, *now).await?;
     }
+    pressure::free_applied(rows, heads, effects, budget).await?;
+    pressure::make_room(rows, heads, effects, maker, relief).await?;
     for work in works {
-        match work {
-            Work::Commit(entry) => {
-                let Entry { changes, records } = entry;
-                for change in changes {
-                    change.write(rows).await?;
+        let outcome = match work {
+            Work::Commit(entry) => match pressure::refuses(rows, heads, budget, relief, entry).await? {
+                Some(refusal) => Outcome::Refused(refusal),
+                None => {
+                    write_entry(rows, heads, effects, entry).await?;
+                    Outcome::Done
                 }
-                for record in &records {
-                    append(rows, heads, effects, record).await?;
-                }
-            }
-            Work::Sent { stream, high } => {
+            },
+            Work::Sent { stream: _, high: _, drops: Some(drops) } if *drops != heads.drops => Outcome::Refused(JournalError::Dropped),
+            Work::Sent { stream, high, drops: _ } => {
                 heads.mark = heads.mark.next();
                 effects.head = true;
-                raise_high(heads, effects, stream, high);
+                raise_high(heads, effects, *stream, *high);
+                Outcome::Done
             }
-            Work::BeginEpoch(request) => epoch::begin(rows, heads, effects, &request).await?,
+            Work::BeginEpoch(request) => {
+                epoch::begin(rows, heads, effects, maker, request).await?;
+                Outcome::Done
+            }
+            Work::ReturnTo(cursors) => {
+                epoch::return_to(rows, heads, effects, maker, cursors).await?;
+                Outcome::Done
+            }
             Work::BeginSession { random } => {
                 heads.session_counter += 1;
-                heads.session = Some(Session { counter: heads.session_counter, random });
+                heads.session = Some(Session { counter: heads.session_counter, random: *random });
                 effects.head = true;
+                Outcome::Done
             }
-            Work::AdoptDownEpoch(epoch) => apply::adopt(rows, heads, epoch).await?,
-            Work::Apply { batch, now, outcome } => {
-                let applied = apply::apply(rows, heads, effects, &batch, now).await?;
-                outcomes.push((outcome, applied));
+            Work::AdoptDownEpoch(epoch) => {
+                apply::adopt(rows, heads, *epoch).await?;
+                Outcome::Done
             }
-            Work::Upkeep { now } => upkeep::forget(rows, heads, now).await?,
-        }
+            Work::Apply { batch, now, outcome: _ } => Outcome::Applied(apply::apply(rows, heads, effects, batch, *now).await?),
+            Work::Upkeep { now } => {
+                upkeep::forget(rows, heads, effects, *now).await?;
+                // Whoever was refused may try again: orders that wait are looked at once more.
+                effects.arrived |= heads.refusing;
+                heads.refusing = false;
+                Outcome::Done
+            }
+        };
+        outcomes.push(outcome);
     }
+    pressure::fit_budget(rows, heads, effects, budget, maker).await?;
     reserve(heads, effects, link_open);
     for (stream, ()) in effects.touched.iter() {
         let state = heads.stream(stream);
+        let usage = heads.usage(stream);
+        let count = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         sqlx::query(include_str!("sql/save_log_stream.sql"))
             .bind(stream.as_str())
             .bind(state.next.as_i64())
             .bind(state.high.as_i64())
             .bind(state.acked.as_i64())
             .bind(state.base.as_i64())
+            .bind(count(usage.records))
+            .bind(count(usage.bytes))
             .execute(&mut *rows)
             .await?;
     }
@@ -266,6 +416,17 @@ async fn transact(
     }
     transaction.commit().await?;
     Ok(outcomes)
+}
+
+async fn write_entry(rows: &mut SqliteConnection, heads: &mut Heads, effects: &mut Effects, entry: &Entry) -> Result<(), JournalError> {
+    let Entry { changes, records } = entry;
+    for change in changes {
+        change.write(rows).await?;
+    }
+    for record in records {
+        append(rows, heads, effects, record).await?;
+    }
+    Ok(())
 }
 
 /// The transaction that accepts records also commits what must be on disk before they are sent, which saves the send its own fsync. Class C
@@ -304,8 +465,16 @@ pub(super) async fn append(
 ) -> Result<(), JournalError> {
     let NewRecord { stream, id, key, event } = record;
     let mut state = heads.stream(*stream);
+    let mut usage = heads.usage(*stream);
     if let Some(key) = key {
-        sqlx::query(include_str!("sql/drop_replaced_document.sql")).bind(stream.as_str()).bind(key.as_str()).execute(&mut *rows).await?;
+        let replaced: Option<(i64,)> = sqlx::query_as(include_str!("sql/drop_replaced_document.sql"))
+            .bind(stream.as_str())
+            .bind(key.as_str())
+            .fetch_optional(&mut *rows)
+            .await?;
+        if let Some((bytes,)) = replaced {
+            usage = usage.minus(Usage::counted(1, bytes));
+        }
     }
     sqlx::query(include_str!("sql/append_record.sql"))
         .bind(stream.as_str())
@@ -318,6 +487,11 @@ pub(super) async fn append(
         .await?;
     state.next = state.next.next();
     heads.up.set(*stream, state);
+    let added = Usage::of_event(event.len());
+    heads.usage.set(*stream, usage.plus(added));
+    if stream.class() == Class::A {
+        heads.unwritten_a += added.bytes;
+    }
     effects.appended.set(*stream, ());
     effects.touched.set(*stream, ());
     Ok(())

@@ -78,7 +78,7 @@ async fn a_screen_of_any_make_is_reached_once_it_says_that_it_is_there() {
 }
 
 #[tokio::test]
-async fn a_late_command_is_not_shown_and_says_expired() {
+async fn as_078_an_order_past_its_expiry_is_not_run_and_says_so() {
     let mut world = commanded(|world| vec![("window-1", identify(world, 1))]).await;
     world.kill().await;
     world.clock.advance(TimeDelta::seconds(120));
@@ -92,7 +92,7 @@ async fn a_late_command_is_not_shown_and_says_expired() {
 }
 
 #[tokio::test]
-async fn a_command_that_was_done_is_not_done_again_after_a_kill() {
+async fn as_078_an_order_runs_at_most_once_also_across_a_kill_and_its_outcome_names_it() {
     let mut world = commanded(|world| vec![("window-1", identify(world, 1))]).await;
     let mut first = page(&world, "window-1").await;
     world.clock.advance(A_TICK);
@@ -106,9 +106,9 @@ async fn a_command_that_was_done_is_not_done_again_after_a_kill() {
     assert_eq!(second.next_of::<ScreenCommand>("command").await.id, next.id);
     ended(&world, 2).await;
     world.kill().await;
-    let done =
-        world.logged(Stream::Audit).await.iter().filter(|event| event.data::<OrderDone>().is_ok_and(|done| done.order == again.id)).count();
-    assert_eq!(done, 1);
+    let outcomes = world.logged(Stream::Audit).await;
+    let done: Vec<_> = outcomes.iter().filter(|event| event.data::<OrderDone>().is_ok_and(|done| done.order == again.id)).collect();
+    assert_eq!(done.iter().map(|event| event.causationid).collect::<Vec<_>>(), [Some(again.id)], "AS-012: it names what it follows from");
 }
 
 #[tokio::test]

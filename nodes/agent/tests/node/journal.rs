@@ -6,7 +6,8 @@ use aisle_mesh::clock::{Clock, ManualClock};
 use aisle_mesh::sync::log::{
     ApplyError, ApplyMode, EpochReason, EpochRequest, Logged, NodeSessionLog, ReceiveLog, ReceivedBatch, ReceivedRecord, SendLog,
 };
-use aisle_node::journal::{Cause, Entry, Journal, NewRecord, OpenError, RecordMaker, StateChange, SyncLog};
+use aisle_node::journal::budget::Budget;
+use aisle_node::journal::{Cause, Entry, Journal, NewRecord, OpenError, RecordMaker, Settings, StateChange, SyncLog};
 use aisle_schemas::event::{Event, EventType, Source};
 use aisle_schemas::ids::{EventId, NodeId, PassId, TapId, VisitId, VisitToken};
 use aisle_schemas::nfc::TapRecorded;
@@ -18,47 +19,47 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use serde_json::json;
 
-fn node() -> NodeId {
+pub fn node() -> NodeId {
     NodeId::parse("acme.s042.n1").unwrap()
 }
 
-struct World {
-    clock: Arc<ManualClock>,
-    journal: Journal,
-    log: SyncLog,
-    maker: RecordMaker,
+pub struct World {
+    pub clock: Arc<ManualClock>,
+    pub journal: Journal,
+    pub log: SyncLog,
+    pub maker: RecordMaker,
+    budget: Budget,
 }
 
-async fn open(folder: &Path) -> World {
-    let clock = ManualClock::new();
-    let journal = Journal::open(folder, 7).await.unwrap();
-    let log = SyncLog::new(journal.clone(), clock.clone());
+/// Room for everything, and nothing reserved.
+pub const AMPLE: Budget = Budget { class_a: 1 << 30, class_b: 1 << 28, class_c: 1 << 30, ballast: 0, grow: false };
+
+pub async fn open(folder: &Path) -> World {
+    open_with(folder, AMPLE).await
+}
+
+pub async fn open_with(folder: &Path, budget: Budget) -> World {
+    match try_open(folder, budget, ManualClock::new()).await {
+        Ok(world) => world,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+async fn try_open(folder: &Path, budget: Budget, clock: Arc<ManualClock>) -> Result<World, OpenError> {
     let maker = RecordMaker::new(node(), clock.clone());
-    World { clock, journal, log, maker }
+    let settings = Settings { folder: folder.to_owned(), budget, maker: maker.clone() };
+    let journal = Journal::open(settings, 7).await?;
+    let log = SyncLog::new(journal.clone(), clock.clone());
+    Ok(World { clock, journal, log, maker, budget })
 }
 
-/// Closes the journal as a kill would leave it, and waits until its lock is free.
-async fn reopen(world: World, folder: &Path) -> World {
+/// Closes the journal as a kill would leave it, and opens it again as soon as its lock is free.
+pub async fn reopen(world: World, folder: &Path) -> World {
+    let (budget, clock) = (world.budget, world.clock.clone());
     drop(world);
     loop {
-        match Journal::open(folder, 8).await {
-            Ok(journal) => drop(journal),
-            Err(OpenError::Held(_)) => {
-                tokio::task::yield_now().await;
-                continue;
-            }
-            Err(error) => panic!("{error}"),
-        }
-        break;
-    }
-    loop {
-        match Journal::open(folder, 9).await {
-            Ok(journal) => {
-                let clock = ManualClock::new();
-                let log = SyncLog::new(journal.clone(), clock.clone());
-                let maker = RecordMaker::new(node(), clock.clone());
-                return World { clock, journal, log, maker };
-            }
+        match try_open(folder, budget, clock.clone()).await {
+            Ok(world) => return world,
             Err(OpenError::Held(_)) => tokio::task::yield_now().await,
             Err(error) => panic!("{error}"),
         }
@@ -66,7 +67,7 @@ async fn reopen(world: World, folder: &Path) -> World {
 }
 
 impl World {
-    fn opened(&self, n: u8) -> NewRecord {
+    pub fn opened(&self, n: u8) -> NewRecord {
         let body = Body::VisitOpened(Box::new(VisitOpened {
             visit: VisitId::new(1, [n; 10]),
             token: VisitToken::from_random([n; 16]),
@@ -79,12 +80,12 @@ impl World {
         self.maker.make(&body, format!("visit/{n}"), Cause::default()).unwrap()
     }
 
-    fn zone(&self, zone: &str, people: u32) -> NewRecord {
+    pub fn zone(&self, zone: &str, people: u32) -> NewRecord {
         let report = ZoneReport { zone: zone.parse().unwrap(), visits: 0, people, at: self.clock.now() };
         self.maker.make(&Body::ZoneReported(Box::new(report)), format!("zone/{zone}"), Cause::default()).unwrap()
     }
 
-    fn tap(&self) -> NewRecord {
+    pub fn tap(&self) -> NewRecord {
         let tap = TapRecorded {
             tap: TapId::new(1, [1; 10]),
             display: "shelf".parse().unwrap(),
@@ -95,18 +96,18 @@ impl World {
         self.maker.make(&Body::TapRecorded(Box::new(tap)), "nfc/shelf".to_owned(), Cause::default()).unwrap()
     }
 
-    async fn commit(&self, records: Vec<NewRecord>) {
+    pub async fn commit(&self, records: Vec<NewRecord>) {
         self.journal.commit(Entry { changes: vec![], records }).await.unwrap();
     }
 
-    async fn seqs(&self, stream: Stream, after: u64) -> Vec<u64> {
+    pub async fn seqs(&self, stream: Stream, after: u64) -> Vec<u64> {
         let rows = self.log.read(&node(), stream, Seq::new(after), 100, usize::MAX).await.unwrap();
         assert!(rows.rows.iter().all(aisle_mesh::sync::log::LogRow::is_intact));
         rows.rows.iter().map(|row| row.seq.get()).collect()
     }
 
     /// A batch of the cloud with these records from `cursor` on.
-    async fn apply(&self, stream: Stream, cursor: u64, events: Vec<Event>, mode: ApplyMode) -> Result<(u64, u32), ApplyError> {
+    pub async fn apply(&self, stream: Stream, cursor: u64, events: Vec<Event>, mode: ApplyMode) -> Result<(u64, u32), ApplyError> {
         let records: Vec<ReceivedRecord> = events
             .into_iter()
             .enumerate()
@@ -130,12 +131,12 @@ impl World {
         self.log.apply(&node(), &batch).await.map(|applied| (applied.cursor.get(), applied.quarantined))
     }
 
-    async fn join(&self) {
+    pub async fn join(&self) {
         self.log.begin_session(3).await.unwrap();
         self.log.adopt_down_epoch(down_epoch()).await.unwrap();
     }
 
-    fn event(&self, n: u8, ty: &'static str, subject: &str, data: serde_json::Value) -> Event {
+    pub fn event(&self, n: u8, ty: &'static str, subject: &str, data: serde_json::Value) -> Event {
         let source = Source::Cloud("acme".parse().unwrap());
         let id = EventId::new(1, [n; 10]);
         let mut event = Event::new(id, source, EventType::literal(ty), self.clock.now(), &data).unwrap();
@@ -143,7 +144,7 @@ impl World {
         event
     }
 
-    fn close_order(&self, n: u8) -> Event {
+    pub fn close_order(&self, n: u8) -> Event {
         let order = CloseVisit { visit: VisitId::new(1, [n; 10]), reason: CloseReason::HandedOver };
         self.event(n, "aisle.visit.close.v1", "visit/1", serde_json::to_value(order).unwrap())
     }
@@ -161,7 +162,7 @@ fn down_epoch() -> Epoch {
 async fn as_010_a_second_holder_of_the_same_journal_fails_at_start() {
     let folder = tempfile::tempdir().unwrap();
     let world = open(folder.path()).await;
-    assert!(matches!(Journal::open(folder.path(), 1).await, Err(OpenError::Held(_))));
+    assert!(matches!(try_open(folder.path(), AMPLE, ManualClock::new()).await, Err(OpenError::Held(_))));
     reopen(world, folder.path()).await;
 }
 
@@ -360,7 +361,7 @@ async fn as_060_a_new_epoch_logs_again_what_is_on_disk_from_one_on() {
     let epoch = world.log.begin_epoch(&node(), &request).await.unwrap();
     assert_eq!(epoch, Epoch { counter: 9, random: 99 });
     let state = world.log.state(&node()).await.unwrap();
-    assert_eq!((state.epoch, state.mark), (epoch, Mark::new(1_000)));
+    assert_eq!((state.epoch, state.mark), (epoch, Mark::new(1_001)), "above what the peer had seen, as the records of the epoch raise it");
     assert_eq!(state.lineage, [old, Epoch { counter: 8, random: 1 }]);
     let rows = world.log.read(&node(), Stream::Sess, Seq::ZERO, 100, usize::MAX).await.unwrap();
     let places: Vec<_> = rows.rows.iter().map(|row| (row.seq.get(), row.relogof.clone().unwrap())).collect();

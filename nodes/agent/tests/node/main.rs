@@ -2,10 +2,14 @@
 //!
 //! Owns one test program with one module per subject. Takes a folder of its own per test. Emits nothing. On failure: says which promise broke.
 #![allow(clippy::unwrap_used)]
+mod budget;
 mod commands;
 mod devices;
 mod input;
 mod journal;
 mod phones;
 mod screens;
+mod storage;
+mod tck;
+mod time;
 mod world;

@@ -7,8 +7,8 @@ use aisle_mesh::clock::{Clock, ManualClock};
 use aisle_mesh::link::{Incoming, Link, LinkConfig, LinkEvent, LinkHandle, Outgoing, Qos, SubCode};
 use aisle_mesh::sync::log::{ApplyMode, NodeSessionLog, ReceiveLog, ReceivedBatch, ReceivedRecord};
 use aisle_mesh::telemetry::TelemetryConfig;
-use aisle_node::config::{CloudBrokerConfig, DeviceConfig};
-use aisle_node::journal::{Journal, SyncLog};
+use aisle_node::config::{CloudBrokerConfig, DeviceConfig, StorageConfig};
+use aisle_node::journal::{Cause, Entry, Journal, JournalError, RecordMaker, Settings, SyncLog};
 use aisle_node::{NodeApp, NodeConfig};
 use aisle_schemas::code::{Pass, StoreKey};
 use aisle_schemas::content::{Content, ContentClass, Currency, Money, SurfaceKind};
@@ -25,6 +25,7 @@ use aisle_schemas::store::{DoorCode, StoreProfile, ZonePlan};
 use aisle_schemas::sync::{Count, Epoch, Mark, Seq, Stream};
 use aisle_schemas::text::LocalText;
 use aisle_schemas::topic::{DeviceKind, Topic};
+use aisle_schemas::visit::CheckInRefused;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use ed25519_dalek::SigningKey;
@@ -47,6 +48,10 @@ pub struct World {
     pub folder: TempDir,
     app: Option<NodeApp>,
     pub http: reqwest::Client,
+    /// Its share of the disk; a test may make it small.
+    pub storage: StorageConfig,
+    /// Nobody listens at the discard port: unless a test says otherwise, the store is cut off.
+    pub broker_port: u16,
     seq: u64,
     orders: u64,
 }
@@ -169,7 +174,17 @@ impl World {
     /// A store that has never heard of its cloud, not yet running.
     pub fn bare() -> Self {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { clock: ManualClock::new(), folder: tempfile::tempdir().unwrap(), app: None, http, seq: 0, orders: 0 }
+        let storage = StorageConfig { ballast_mib: 0, grow: false, ..StorageConfig::default() };
+        Self {
+            clock: ManualClock::new(),
+            folder: tempfile::tempdir().unwrap(),
+            app: None,
+            http,
+            storage,
+            broker_port: self.broker_port,
+            seq: 0,
+            orders: 0,
+        }
     }
 
     /// Puts documents into the journal, as a batch of the cloud would, while the node is not running.
@@ -205,7 +220,7 @@ impl World {
 
     /// Applies a batch of the cloud that ends with these events.
     async fn apply(&self, stream: Stream, events: Vec<(u64, Event)>) {
-        let journal = Journal::open(self.folder.path(), 1).await.unwrap();
+        let journal = self.journal().await;
         let log = SyncLog::new(journal.clone(), self.clock.clone());
         let session = log.begin_session(1).await.unwrap();
         let epoch = Epoch { counter: 1, random: 1 };
@@ -231,6 +246,33 @@ impl World {
         };
         log.apply(&node, &batch).await.unwrap();
         drop((log, journal));
+        self.until_free().await;
+    }
+
+    /// The journal, while the node is not running.
+    async fn journal(&self) -> Journal {
+        let config = self.config();
+        let maker = RecordMaker::new(config.node_id(), self.clock.clone());
+        let settings = Settings { folder: config.data_dir.clone(), budget: config.storage.budget(), maker };
+        Journal::open(settings, 1).await.unwrap()
+    }
+
+    /// Fills class A until the journal refuses even a small record, while the node is not running.
+    pub async fn fill(&self) {
+        let journal = self.journal().await;
+        let maker = RecordMaker::new(self.config().node_id(), self.clock.clone());
+        for size in [20_000, 10] {
+            let body = Body::CheckInRefused(Box::new(CheckInRefused { touchpoint: None, reason: "x".repeat(size), at: self.clock.now() }));
+            loop {
+                let record = maker.make(&body, "checkin".to_owned(), Cause::default()).unwrap();
+                match journal.commit(Entry { changes: vec![], records: vec![record] }).await {
+                    Ok(()) => {}
+                    Err(JournalError::StorageFull) => break,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        }
+        drop(journal);
         self.until_free().await;
     }
 
@@ -261,7 +303,6 @@ impl World {
             http_addr: any,
             mqtt_addr: any,
             public_url: "http://node.example".to_owned(),
-            // Nobody listens at the discard port: the store is cut off.
             broker: CloudBrokerConfig { host: "127.0.0.1".to_owned(), port: 9, secret: SecretString::from("none".to_owned()) },
             store_key: store_key(),
             cloud_public_key: signing().verifying_key(),
@@ -272,12 +313,18 @@ impl World {
                 device(DeviceKind::Door, "door-1"),
                 device(DeviceKind::Sensor, "sensor-1"),
             ],
+            storage: self.storage,
             telemetry: TelemetryConfig::default(),
         }
     }
 
     pub async fn run(&mut self) {
-        self.app = Some(NodeApp::build(self.config(), self.clock.clone()).await.unwrap());
+        self.run_on(self.clock.clone()).await;
+    }
+
+    /// Starts the node with another clock than the test's.
+    pub async fn run_on(&mut self, clock: Arc<dyn Clock>) {
+        self.app = Some(NodeApp::build(self.config(), clock).await.unwrap());
     }
 
     /// Ends the node as a power cut would.
@@ -297,7 +344,12 @@ impl World {
 
     /// A pass that the cloud signed.
     pub fn pass(&self, n: u8) -> String {
-        Pass { id: PassId::new(1, [n; 10]), expires_at: self.clock.now() + TimeDelta::hours(8) }.encode(&signing())
+        self.pass_at(n, self.clock.now())
+    }
+
+    /// A pass that the cloud signed at an instant.
+    pub fn pass_at(&self, n: u8, at: DateTime<Utc>) -> String {
+        Pass { id: PassId::new(1, [n; 10]), expires_at: at + TimeDelta::hours(8) }.encode(&signing())
     }
 
     /// Signs a device in over HTTP and returns its cookie.

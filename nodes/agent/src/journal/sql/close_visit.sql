@@ -1,1 +1,1 @@
-UPDATE visit SET state = 'closed', state_at = ? WHERE visit = ?
+UPDATE visit SET state = 'closed', state_mono = ? WHERE visit = ?

@@ -1,1 +1,1 @@
-SELECT count(*) FROM log_record WHERE stream = ?
+SELECT count(*), coalesce(sum(length(event)), 0) FROM log_record WHERE stream = ?

@@ -1,1 +1,1 @@
-DELETE FROM log_record WHERE stream = ? AND key = ?
+DELETE FROM log_record WHERE stream = ? AND key = ? RETURNING length(event)

@@ -1,2 +1,3 @@
-SELECT s.stream, s.next, s.high, s.acked, s.base, coalesce((SELECT min(r.seq) FROM log_record r WHERE r.stream = s.stream), s.next) AS kept
+SELECT s.stream, s.next, s.high, s.acked, s.base, s.records, s.bytes,
+    coalesce((SELECT min(r.seq) FROM log_record r WHERE r.stream = s.stream), s.next) AS kept
 FROM log_stream s

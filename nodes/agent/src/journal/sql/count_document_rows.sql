@@ -1,0 +1,1 @@
+SELECT count(*) FROM log_record WHERE stream = ? AND key = ?

@@ -1,0 +1,1 @@
+INSERT INTO log_reserve (block) VALUES (zeroblob(?))

@@ -1,0 +1,1 @@
+SELECT wall, monotonic FROM clock WHERE one = 1

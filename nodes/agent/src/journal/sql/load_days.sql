@@ -1,0 +1,1 @@
+SELECT day, bytes FROM log_day ORDER BY day

@@ -1,0 +1,1 @@
+SELECT min(seq), max(seq), count(*), coalesce(sum(length(event)), 0) FROM log_record WHERE stream = ? AND seq <= ?
