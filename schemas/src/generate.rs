@@ -83,7 +83,8 @@ wire_types! {
     DialogueChoice, DialogueReply, LegalText, LegalTexts, ConsentChange, ConsentView, Consents, ConsentProof, CampaignDraft, Campaign, Campaigns,
     OfferDraft, OfferState, OfferView, Offers, OfferPreview, VerdictCount, DecisionView, Decisions, StoreLive, StoreSummary, Stores, NodeLink,
     NodeState, ScreenCommandRequest, Fleet, NodeHealth, LossKind, LossView, HeldStream, DeviceLink, DeviceState, QuarantineView, QuarantineSettled,
-    QuarantineFate, QuarantineRecord, OperatorDecision, LinkEvent, SalesReport, SalesLine, CandidateRequest, MessageKind, ContextReport, Catalogue;
+    QuarantineFate, QuarantineRecord, OperatorDecision, LinkEvent, SalesReport, SalesLine, CandidateRequest, MessageKind, ContextReport, Catalogue,
+    EnrolmentRequest, RenewalRequest, Enrolled;
     schema only: Hello, Welcome, BatchHeader, Ack, Presence, State
 }
 

@@ -39,6 +39,10 @@ use tokio::{
 use crate::{
     actors::store::{Book, desired},
     config::{CloudConfig, ConfigFault},
+    enrol::{
+        self, AuthorityError, Enroller, admission,
+        tls_files::{self, TlsFileError},
+    },
     fresh,
     ingest::{Feed, Ingest},
     keys::{KeyError, Keys},
@@ -80,6 +84,10 @@ pub enum CloudError {
     Shared(#[source] SharedError),
     #[error("failed to set up mail")]
     Mail(#[source] MailError),
+    #[error("failed to read the authority")]
+    Authority(#[source] AuthorityError),
+    #[error("failed to read a certificate")]
+    Tls(#[source] TlsFileError),
     #[error("failed to start the broker")]
     Broker(#[source] BrokerError),
     #[error("failed to listen on {address}")]
@@ -296,7 +304,9 @@ async fn start(config: CloudConfig, clock: Arc<dyn Clock>, sink: MailSink, metri
         None => Arc::new(MemoryShared::new()),
     };
     let book = prepare(&db, &config, &settings, clock.as_ref()).await?;
-    let (broker, link) = start_broker(&config).await?;
+    let authority =
+        config.enrolment.as_ref().map(|enrolment| enrol::authority(&enrolment.authority)).transpose().map_err(CloudError::Authority)?;
+    let (broker, link, access) = start_broker(&config, &db).await?;
     let broker_addr = broker.as_ref().map(|broker| broker.address());
 
     let (feed, source) = Feed::new();
@@ -341,6 +351,7 @@ async fn start(config: CloudConfig, clock: Arc<dyn Clock>, sink: MailSink, metri
         customers: owners.customers,
         desk: owners.desk,
         catalogue: owners.catalogue,
+        enroller: authority.map(|authority| Enroller::new(authority, db.clone())),
         feed,
         sales,
         doing: routes::idempotency::Doing::default(),
@@ -351,7 +362,9 @@ async fn start(config: CloudConfig, clock: Arc<dyn Clock>, sink: MailSink, metri
     let http = listen(config.http_addr, cloud).map_err(|source| CloudError::Listen { address: config.http_addr, source })?;
     let told = Ready { http: http.address, broker: broker_addr, public_key };
     tracing::info!(instance = %config.instance, http = %told.http, "cloud serves");
-    let running = Running { db, broker, sync, http, stop, tasks: owners.tasks, customers: owners.arbiter, shutdown };
+    let mut tasks = owners.tasks;
+    tasks.extend(access.map(|access| admission::follow(db.clone(), access, stop.subscribe())));
+    let running = Running { db, broker, sync, http, stop, tasks, customers: owners.arbiter, shutdown };
     Ok(Started { running, told })
 }
 
@@ -379,7 +392,8 @@ async fn prepare(db: &Db, config: &CloudConfig, settings: &Settings, clock: &dyn
 }
 
 /// The broker inside, if there is one, and how to reach the broker in use.
-async fn start_broker(config: &CloudConfig) -> Result<(Option<Box<dyn Broker>>, LinkConfig), CloudError> {
+async fn start_broker(config: &CloudConfig, db: &Db) -> Result<(Option<Box<dyn Broker>>, LinkConfig, Option<Access>), CloudError> {
+    let tls = config.broker.tls.as_ref().map(tls_files::client).transpose().map_err(CloudError::Tls)?;
     let role = Role::Cloud(config.instance.clone());
     let name = role.name().as_str().to_owned();
     let link = |host: String, port: u16| LinkConfig {
@@ -387,8 +401,8 @@ async fn start_broker(config: &CloudConfig) -> Result<(Option<Box<dyn Broker>>, 
         port,
         client_id: name.clone(),
         username: Some(name.clone()),
-        password: Some(config.broker.secret.clone()),
-        tls: None,
+        password: tls.is_none().then(|| config.broker.secret.clone()),
+        tls: tls.clone(),
         will: None,
         keep_alive: KEEP_ALIVE,
         receive_max: RECEIVE_MAX_CLOUD,
@@ -396,19 +410,31 @@ async fn start_broker(config: &CloudConfig) -> Result<(Option<Box<dyn Broker>>, 
         in_flight: WINDOW_CLOUD,
     };
     let Some(embedded) = &config.embedded_broker else {
-        return Ok((None, link(config.broker.host.clone(), config.broker.port)));
+        return Ok((None, link(config.broker.host.clone(), config.broker.port), None));
     };
     let mut rules = AccessRules::new();
-    rules.admit(role, Credential::of(&config.broker.secret, rand::random()));
-    for store in &config.stores {
-        rules.admit(Role::Node(store.node_id()), Credential::of(&store.node_secret, rand::random()));
-    }
     let settings = EmbeddedConfig { bus: Bus::Mesh, bind: embedded.addr, clients_max: BROKER_CLIENTS_MAX };
-    let broker = EmbeddedBroker::start(settings, Access::new(rules)).await.map_err(CloudError::Broker)?;
+    let (broker, access) = match &embedded.tls {
+        None => {
+            rules.admit(role, Credential::of(&config.broker.secret, rand::random()));
+            for store in &config.stores {
+                rules.admit(Role::Node(store.node_id()), Credential::of(&store.node_secret, rand::random()));
+            }
+            (EmbeddedBroker::start(settings, Access::new(rules)).await, None)
+        }
+        Some(files) => {
+            let server = tls_files::server(files).map_err(CloudError::Tls)?;
+            rules.admit_certified(role);
+            let access = Access::new(rules);
+            admission::update(db, &access).await.map_err(CloudError::Database)?;
+            (EmbeddedBroker::start_tls(settings, access.clone(), &server).await, Some(access))
+        }
+    };
+    let broker = broker.map_err(CloudError::Broker)?;
     let address = broker.address();
     // A broker that listens everywhere is reached over the loopback.
     let host = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { address.ip().to_string() };
-    Ok((Some(Box::new(broker)), link(host, address.port())))
+    Ok((Some(Box::new(broker)), link(host, address.port()), access))
 }
 
 /// Families of payloads that stores may send: the part of each type before its verb.

@@ -15,7 +15,7 @@ use aisle_schemas::{
     screen::ScreenProgramme,
     store::StoreProfile,
 };
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
 /// Settings of one cloud instance.
@@ -52,6 +52,9 @@ pub struct CloudConfig {
     /// Systems that may report sales, contexts and candidates.
     #[serde(default)]
     pub integration_keys: Vec<IntegrationKeyConfig>,
+    /// Certificates for boxes that bring a claim; none gives none.
+    #[serde(default)]
+    pub enrolment: Option<EnrolmentConfig>,
     /// Stores of this cloud.
     #[serde(default)]
     pub stores: Vec<StoreConfig>,
@@ -90,9 +93,32 @@ impl Default for LimitsConfig {
 pub struct BrokerConfig {
     pub host: String,
     pub port: u16,
-    /// Password of the account `cloud.{instance}`.
-    #[serde(deserialize_with = "secret")]
+    /// Password of the account `cloud.{instance}`; unused with `tls`.
+    #[serde(default = "no_secret", deserialize_with = "secret")]
     pub secret: SecretString,
+    /// Certificate of this instance, made by `aisle enrol cloud`; none connects without TLS, which only one machine can live with.
+    #[serde(default)]
+    pub tls: Option<TlsConfig>,
+}
+
+/// Both ends show a certificate (AS-105).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// Certificate of the authority that the other end's certificate must come from.
+    pub ca: PathBuf,
+    /// Own certificate.
+    pub cert: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+}
+
+/// The authority that makes certificates of boxes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnrolmentConfig {
+    /// Folder that `aisle enrol ca` filled.
+    pub authority: PathBuf,
 }
 
 /// A broker inside this process.
@@ -101,6 +127,9 @@ pub struct BrokerConfig {
 pub struct EmbeddedBrokerConfig {
     /// Where it listens; port 0 takes a free one.
     pub addr: SocketAddr,
+    /// Its certificate, made by `aisle enrol server`. With it certificates open the door and secrets do not.
+    #[serde(default)]
+    pub tls: Option<TlsConfig>,
 }
 
 /// A mail server.
@@ -147,8 +176,8 @@ pub struct StoreConfig {
     pub tenant: TenantId,
     pub store: StoreId,
     pub node: NodeName,
-    /// Password of the node's account at the embedded broker.
-    #[serde(deserialize_with = "secret")]
+    /// Password of the node's account at the embedded broker; unused with TLS.
+    #[serde(default = "no_secret", deserialize_with = "secret")]
     pub node_secret: SecretString,
     /// Key of the store's codes, 64 hex digits, the same as at the node.
     #[serde(deserialize_with = "secret")]
@@ -189,6 +218,13 @@ impl CloudConfig {
         if !self.database_url.starts_with("sqlite:") && !self.database_url.starts_with("postgres") {
             return Err(fault("database_url".into(), "must be sqlite:PATH or postgres://…"));
         }
+        if self.broker.tls.is_none() && self.broker.secret.expose_secret().is_empty() {
+            return Err(fault("broker.secret".into(), "must be set where broker.tls is not"));
+        }
+        if self.embedded_broker.as_ref().is_some_and(|embedded| embedded.tls.is_some() != self.broker.tls.is_some()) {
+            return Err(fault("broker.tls".into(), "must be set exactly where embedded_broker.tls is"));
+        }
+        let with_secrets = self.embedded_broker.as_ref().is_some_and(|embedded| embedded.tls.is_none());
         for (at, staff) in self.staff.iter().enumerate() {
             if let Err(error) = NormalEmail::parse(&staff.email, LocalPartPolicy::LowerCase) {
                 return Err(fault(format!("staff[{at}].email"), &error.to_string()));
@@ -198,7 +234,9 @@ impl CloudConfig {
             }
         }
         for (at, store) in self.stores.iter().enumerate() {
-            use secrecy::ExposeSecret;
+            if with_secrets && store.node_secret.expose_secret().is_empty() {
+                return Err(fault(format!("stores[{at}].node_secret"), "must be set where embedded_broker.tls is not"));
+            }
             if StoreKey::from_hex(store.store_key.expose_secret()).is_none() {
                 return Err(fault(format!("stores[{at}].store_key"), "must be 64 hex digits"));
             }
@@ -222,6 +260,10 @@ fn default_key_file() -> PathBuf {
 
 fn default_smtp_port() -> u16 {
     587
+}
+
+fn no_secret() -> SecretString {
+    SecretString::from(String::new())
 }
 
 fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {

@@ -13,6 +13,7 @@ use crate::{
     actors::{customer::Customers, store::Desk},
     catalogue::Catalogue,
     config::LimitsConfig,
+    enrol::Enroller,
     ingest::Feed,
     keys::Keys,
     mail::{MailSink, Mailer},
@@ -39,6 +40,8 @@ pub struct Cloud {
     pub customers: Customers,
     pub desk: Desk,
     pub catalogue: watch::Receiver<Arc<Catalogue>>,
+    /// None where this cloud has no authority.
+    pub enroller: Option<Enroller>,
     pub feed: Feed,
     pub sales: Sales,
     pub doing: Doing,

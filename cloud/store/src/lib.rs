@@ -19,6 +19,7 @@ pub mod customer_commit;
 pub mod decision;
 pub mod down;
 pub mod down_log;
+pub mod enrolment;
 pub mod hold;
 pub mod idempotency;
 pub mod lease;

@@ -12,13 +12,14 @@ use sqlx::{
 
 use crate::{dialect, error::StoreError};
 
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (1, "sync", include_str!("../migrations/0001_sync.sql")),
     (2, "visit", include_str!("../migrations/0002_visit.sql")),
     (3, "customer", include_str!("../migrations/0003_customer.sql")),
     (4, "offer", include_str!("../migrations/0004_offer.sql")),
     (5, "quarantine", include_str!("../migrations/0005_quarantine.sql")),
     (6, "lease", include_str!("../migrations/0006_lease.sql")),
+    (7, "enrolment", include_str!("../migrations/0007_enrolment.sql")),
 ];
 
 fn migrator(text: impl Fn(&str) -> String) -> Migrator {

@@ -7,6 +7,7 @@ pub mod auth;
 pub mod check;
 pub mod consent;
 pub mod decision;
+pub mod enrol;
 pub mod extract;
 pub mod headers;
 pub mod fleet;
@@ -92,6 +93,8 @@ fn table() -> Vec<(Method, &'static str, Route)> {
         (Post, "/v1/integrations/sales", post().to(integration::sales)),
         (Post, "/v1/integrations/candidates", post().to(integration::candidates)),
         (Post, "/v1/integrations/contexts", post().to(integration::contexts)),
+        (Post, "/v1/enrolments", post().to(enrol::claim)),
+        (Post, "/v1/enrolments/renewals", post().to(enrol::renew)),
         (Get, "/healthz", get().to(health::alive)),
         (Get, "/readyz", get().to(health::ready)),
         (Get, "/metrics", get().to(health::metrics)),

@@ -1,2 +1,4 @@
+-- A node with a certificate came by a claim and goes by a revocation.
 UPDATE node SET enrolled = FALSE
 WHERE enrolled AND id NOT IN (SELECT value FROM json_each($1))
+  AND NOT EXISTS (SELECT 1 FROM certificate c WHERE c.node = node.id)

@@ -6,4 +6,5 @@ mod common;
 mod customer;
 mod database;
 mod down_log;
+mod enrolment;
 mod lease;

@@ -3,6 +3,7 @@
 mod account;
 mod consent;
 mod decision;
+mod enrol;
 mod integration;
 mod live;
 mod offer;
@@ -12,6 +13,7 @@ mod visit;
 pub use account::*;
 pub use consent::*;
 pub use decision::*;
+pub use enrol::*;
 pub use integration::*;
 pub use live::*;
 pub use offer::*;
@@ -115,7 +117,15 @@ pub const ROUTES: &[Route] = &[
         "Let a box whose history ended take its place again, or a new box the place of its store's old one",
     ),
     route(Post, "/v1/fleet/{node}/streams/{stream}/unhold", Staff, Some("OperatorDecision"), 204, None, "End the hold of a stream"),
-    route(Get, "/v1/quarantine/{node}/{stream}/{epoch}/{seq}", Staff, None, 200, Some("QuarantineRecord"), "A quarantined record with its bytes"),
+    route(
+        Get,
+        "/v1/quarantine/{node}/{stream}/{epoch}/{seq}",
+        Staff,
+        None,
+        200,
+        Some("QuarantineRecord"),
+        "A quarantined record with its bytes",
+    ),
     route(
         Post,
         "/v1/quarantine/{node}/{stream}/{epoch}/{seq}/redrive",
@@ -143,6 +153,24 @@ pub const ROUTES: &[Route] = &[
     route(Post, "/v1/integrations/sales", Integration, Some("SalesReport"), 202, None, "Report sales"),
     route(Post, "/v1/integrations/candidates", Integration, Some("CandidateRequest"), 202, None, "Offer a message to the gate"),
     route(Post, "/v1/integrations/contexts", Integration, Some("ContextReport"), 202, None, "Report context of a customer"),
+    route(
+        Post,
+        "/v1/enrolments",
+        Public,
+        Some("EnrolmentRequest"),
+        201,
+        Some("Enrolled"),
+        "A box becomes a node: one-time claim for a certificate",
+    ),
+    route(
+        Post,
+        "/v1/enrolments/renewals",
+        Public,
+        Some("RenewalRequest"),
+        201,
+        Some("Enrolled"),
+        "A node's next certificate, signed for with the present one",
+    ),
     route(Get, "/healthz", Public, None, 200, None, "The process lives"),
     route(Get, "/readyz", Public, None, 200, None, "The instance serves"),
     route(Get, "/metrics", Public, None, 200, None, "Prometheus metrics"),

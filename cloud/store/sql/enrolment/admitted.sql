@@ -1,0 +1,1 @@
+SELECT id FROM node WHERE enrolled ORDER BY id

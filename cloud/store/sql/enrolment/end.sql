@@ -1,0 +1,1 @@
+UPDATE node SET enrolled = FALSE WHERE id = $1

@@ -1,0 +1,1 @@
+SELECT enrolled FROM node WHERE id = $1

@@ -1,0 +1,1 @@
+DELETE FROM revocation WHERE node = $1

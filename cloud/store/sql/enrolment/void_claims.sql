@@ -1,0 +1,1 @@
+DELETE FROM claim WHERE node = $1 AND certificate IS NULL
