@@ -10,6 +10,5 @@ mod journal;
 mod phones;
 mod screens;
 mod storage;
-mod tck;
 mod time;
 mod world;

@@ -181,7 +181,7 @@ impl World {
             app: None,
             http,
             storage,
-            broker_port: self.broker_port,
+            broker_port: 9,
             seq: 0,
             orders: 0,
         }
@@ -303,7 +303,7 @@ impl World {
             http_addr: any,
             mqtt_addr: any,
             public_url: "http://node.example".to_owned(),
-            broker: CloudBrokerConfig { host: "127.0.0.1".to_owned(), port: 9, secret: SecretString::from("none".to_owned()) },
+            broker: CloudBrokerConfig { host: "127.0.0.1".to_owned(), port: self.broker_port, secret: SecretString::from("none".to_owned()) },
             store_key: store_key(),
             cloud_public_key: signing().verifying_key(),
             devices: vec![
