@@ -6,7 +6,8 @@
 
 use std::path::PathBuf;
 
-use aisle_mesh::tck::{Endpoint, broker};
+use aisle_mesh::clock::SystemClock;
+use aisle_mesh::tck::{Endpoint, broker, cloud, edge};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
@@ -17,6 +18,10 @@ use super::broker_check::{finish, read};
 enum Role {
     /// The broker between stores and cloud
     Broker,
+    /// A store's box, the [node] of the identities, with records on its disk; on a broker without its cloud
+    Edge,
+    /// A cloud instance that knows the [node] of the identities and has never heard of it
+    Cloud,
 }
 
 /// Which broker, as whom, and what to look at.
@@ -46,6 +51,8 @@ impl Tck {
         let identities = read(&identities)?;
         let report = match role {
             Role::Broker => broker::check(&endpoint, &identities).await,
+            Role::Edge => edge::check(&endpoint, &identities, SystemClock::new().as_ref()).await,
+            Role::Cloud => cloud::check(&endpoint, &identities, SystemClock::new().as_ref()).await,
         };
         finish(&report, json)
     }

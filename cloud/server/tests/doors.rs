@@ -1,10 +1,13 @@
-//! What keeps others out of a cloud behind TLS, guesses at a sign-in code that come all at once, and how much one account or address may ask for.
+//! What keeps others out of a cloud behind TLS, guesses at a sign-in code that come all at once, how much one account or address may ask for, and what a
+//! box that nobody wrote here sees of the cloud.
 
 mod common;
 
 use aisle_cloud::config::LimitsConfig;
+use aisle_mesh::tck::client::{CloudAccount, NodeAccount};
+use aisle_mesh::tck::{Endpoint, Identities, cloud};
 use chrono::TimeDelta;
-use common::{Person, TestCloud};
+use common::{OTHER_STORE, Person, TestCloud};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
@@ -81,4 +84,24 @@ async fn one_address_and_one_account_may_ask_for_so_much_and_no_more() {
     assert_eq!(ben.post("/v1/sign-in/code", &guess).await.refused(429).code, "too_many", "the address");
     cloud.clock.advance(TimeDelta::seconds(60));
     assert_eq!(cloud.stranger().post("/v1/sign-in/code", &guess).await.refused(401).code, "wrong_code");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_018_a_cloud_keeps_every_sentence_that_a_box_can_see() {
+    let world = TestCloud::start().await;
+    let broker = world.app.as_ref().unwrap().broker_addr().unwrap();
+    let identities = Identities {
+        node: NodeAccount { name: world.node(OTHER_STORE), secret: "node-secret".to_owned().into() },
+        cloud: CloudAccount { instance: "c1".parse().unwrap(), secret: "broker-secret".to_owned().into() },
+        other_node: None,
+    };
+    let endpoint = Endpoint { host: broker.ip().to_string(), port: broker.port() };
+    let report = cloud::check(&endpoint, &identities, world.clock.as_ref()).await;
+    assert!(report.passed, "{report}");
+    for sentence in [
+        "AS-017", "AS-018", "AS-020", "AS-023", "AS-026", "AS-035", "AS-036", "AS-043", "AS-051", "AS-064", "AS-066", "AS-089", "AS-103",
+        "AS-106",
+    ] {
+        assert!(report.findings.iter().any(|finding| finding.sentence == sentence), "{sentence}: {report}");
+    }
 }

@@ -7,8 +7,11 @@
 pub mod access;
 pub mod broker;
 pub mod client;
+pub mod cloud;
+pub mod edge;
 pub mod expectation;
 pub mod report;
+pub mod talk;
 
 pub use client::{Account, Endpoint, Identities};
 pub use report::{Finding, Report, Verdict};

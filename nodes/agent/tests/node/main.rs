@@ -10,5 +10,6 @@ mod journal;
 mod phones;
 mod screens;
 mod storage;
+mod tck;
 mod time;
 mod world;
