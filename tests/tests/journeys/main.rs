@@ -7,4 +7,5 @@ mod chaos;
 mod cut_line;
 mod doors;
 mod killed_node;
+mod quarantine;
 mod strangers;
