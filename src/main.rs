@@ -10,7 +10,9 @@ use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 
-use commands::{bench::Bench, broker_check::BrokerCheck, cloud::Cloud, demo::Demo, init::Init, node::Node, sim::Sim, tck::Tck};
+use commands::{
+    bench::Bench, broker_check::BrokerCheck, cloud::Cloud, demo::Demo, enrol::Enrol, init::Init, node::Node, sim::Sim, tck::Tck,
+};
 
 /// Connects what happens in a store with who the customer is and what they allowed.
 #[derive(Debug, Parser)]
@@ -34,6 +36,8 @@ enum Command {
     Sim(Sim),
     /// Measured load on the real system, with an independent ledger; or chaos
     Bench(Bench),
+    /// Identities of boxes, instances and brokers: authority, claims, certificates, revocation
+    Enrol(Enrol),
     /// Whether a broker refuses what it must, before a deployment goes live
     BrokerCheck(BrokerCheck),
     /// Whether a broker, a node or a cloud keeps the sentences of the protocol, as far as they can be seen from outside
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
             Command::Demo(demo) => demo.run(started).await,
             Command::Init(init) => init.run().await,
             Command::Cloud(cloud) => cloud.run().await,
+            Command::Enrol(enrol) => enrol.run().await,
             Command::Node(node) => node.run().await,
             Command::Sim(sim) => sim.run(started).await,
             Command::Bench(bench) => bench.run().await,

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod broker_check;
 pub mod cloud;
 pub mod demo;
+pub mod enrol;
 pub mod init;
 pub mod node;
 pub mod output;

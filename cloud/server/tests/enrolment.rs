@@ -137,13 +137,13 @@ fn as_106_removing_an_enrolment_stops_the_nodes_data_at_the_next_transaction() {
         owner.hello(&n1, 1).await;
         owner.hello(&n2, 1).await;
         let zone = |seq, node| record(seq, body::zone("pets", owner.now()), node, owner.now());
-        owner.apply(&n1, Stream::Tele, 0, vec![zone(1, &n1)]).await.unwrap();
+        owner.apply(&n1, Stream::Reported, 0, vec![zone(1, &n1)]).await.unwrap();
         let revoked = enrolment::revoke(&w.db, n1.clone(), owner.now(), EventId::new(1, [1; 10])).await.unwrap();
         assert_eq!(revoked, Some(0), "{}: it never had a certificate", w.kind);
         // In the very session that is open.
-        let next = owner.apply(&n1, Stream::Tele, 1, vec![zone(2, &n1)]).await;
+        let next = owner.apply(&n1, Stream::Reported, 1, vec![zone(2, &n1)]).await;
         assert!(matches!(next, Err(ApplyError::Fenced)), "{}: {next:?}", w.kind);
         assert_eq!(owner.hello(&n1, 2).await.decision, Decision::BadIdentity, "{}", w.kind);
-        owner.apply(&n2, Stream::Tele, 0, vec![zone(1, &n2)]).await.unwrap();
+        owner.apply(&n2, Stream::Reported, 0, vec![zone(1, &n2)]).await.unwrap();
     });
 }

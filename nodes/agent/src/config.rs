@@ -80,8 +80,26 @@ impl StorageConfig {
 pub struct CloudBrokerConfig {
     pub host: String,
     pub port: u16,
-    #[serde(deserialize_with = "secret")]
+    /// Password of the node's account; unused with `tls`.
+    #[serde(default = "no_secret", deserialize_with = "secret")]
     pub secret: SecretString,
+    /// The box's certificate; none connects without TLS, which only one machine can live with.
+    #[serde(default)]
+    pub tls: Option<IdentityConfig>,
+}
+
+/// The box's key and certificate.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityConfig {
+    /// Folder that `aisle enrol node` filled.
+    pub folder: PathBuf,
+    /// Address of the cloud at which certificates are renewed; none leaves that to an operator.
+    #[serde(default)]
+    pub renew_at: Option<String>,
+    /// Authority of that address, a PEM file; none trusts those of the machine.
+    #[serde(default)]
+    pub renew_ca: Option<PathBuf>,
 }
 
 /// A device of the store.
@@ -114,6 +132,10 @@ fn any_http() -> SocketAddr {
 
 fn any_mqtt() -> SocketAddr {
     SocketAddr::from(([0, 0, 0, 0], 1884))
+}
+
+fn no_secret() -> SecretString {
+    SecretString::from(String::new())
 }
 
 fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {

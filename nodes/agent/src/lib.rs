@@ -8,6 +8,7 @@ pub mod config;
 pub mod devices;
 pub mod fatal;
 mod http;
+pub mod identity;
 pub mod journal;
 mod keepers;
 pub mod lasting_clock;

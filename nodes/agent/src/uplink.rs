@@ -17,7 +17,8 @@ use aisle_schemas::record::RECORD_TYPES;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::config::CloudBrokerConfig;
+use crate::config::{CloudBrokerConfig, IdentityConfig};
+use crate::identity::{EnrolClient, IdentityFolder, Keeper, KeeperConfig};
 use crate::journal::{Journal, RecordMaker, SyncLog};
 
 /// A running uplink.
@@ -25,19 +26,31 @@ pub struct Uplink {
     sync: NodeSyncHandle,
     status: watch::Receiver<LinkStatus>,
     watcher: JoinHandle<()>,
+    /// Renews the certificate while the uplink runs.
+    _keeper: Option<Keeper>,
 }
 
 impl Uplink {
     /// Starts dialling.
     #[must_use]
     pub fn start(node: NodeId, broker: &CloudBrokerConfig, journal: &Journal, maker: RecordMaker, clock: Arc<dyn Clock>) -> Self {
-        let CloudBrokerConfig { host, port, secret } = broker;
+        let CloudBrokerConfig { host, port, secret, tls } = broker;
+        let (keeper, tls) = match tls {
+            None => (None, None),
+            Some(identity) => {
+                let config =
+                    KeeperConfig { node: node.clone(), folder: IdentityFolder::new(&identity.folder), client: renewing_client(identity) };
+                let (keeper, tls) = Keeper::start(config, Arc::clone(&clock));
+                (Some(keeper), Some(tls))
+            }
+        };
         let config = LinkConfig {
             host: host.clone(),
             port: *port,
             client_id: node.to_string(),
             username: Some(node.to_string()),
-            password: Some(secret.clone()),
+            password: tls.is_none().then(|| secret.clone()),
+            tls,
             will: None,
             keep_alive: KEEP_ALIVE,
             receive_max: RECEIVE_MAX_NODE,
@@ -51,7 +64,7 @@ impl Uplink {
         journal.notify(Box::new(move |Logged { stream, head, reserved }| logged.logged(stream, head, reserved)));
         let status = sync.status();
         let watcher = tokio::spawn(follow(status.clone(), journal.clone(), maker));
-        Self { sync, status, watcher }
+        Self { sync, status, watcher, _keeper: keeper }
     }
 
     /// The link as it is.
@@ -64,6 +77,26 @@ impl Uplink {
     pub async fn stop(self) {
         self.watcher.abort();
         self.sync.stop().await;
+    }
+}
+
+/// What certificates are renewed with. A store opens without it: an operator has two months to see the line in the log.
+fn renewing_client(identity: &IdentityConfig) -> Option<EnrolClient> {
+    let IdentityConfig { folder: _, renew_at, renew_ca } = identity;
+    let base = renew_at.as_ref()?;
+    let ca = match renew_ca.as_ref().map(std::fs::read_to_string).transpose() {
+        Ok(ca) => ca,
+        Err(error) => {
+            tracing::error!(%error, "failed to read renew_ca: the certificate is not renewed");
+            return None;
+        }
+    };
+    match EnrolClient::new(base, ca.as_deref()) {
+        Ok(client) => Some(client),
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "failed to use renew_at: the certificate is not renewed");
+            None
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod broker_and_shared_state;
 mod chaos;
 mod cut_line;
 mod doors;
+mod enrolment;
 mod killed_node;
 mod quarantine;
 mod strangers;

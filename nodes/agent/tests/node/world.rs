@@ -303,7 +303,12 @@ impl World {
             http_addr: any,
             mqtt_addr: any,
             public_url: "http://node.example".to_owned(),
-            broker: CloudBrokerConfig { host: "127.0.0.1".to_owned(), port: self.broker_port, secret: SecretString::from("none".to_owned()) },
+            broker: CloudBrokerConfig {
+                host: "127.0.0.1".to_owned(),
+                port: self.broker_port,
+                secret: SecretString::from("none".to_owned()),
+                tls: None,
+            },
             store_key: store_key(),
             cloud_public_key: signing().verifying_key(),
             devices: vec![
@@ -445,6 +450,7 @@ impl World {
             client_id: name.clone(),
             username: Some(name),
             password: Some(SecretString::from(secret(kind, id))),
+            tls: None,
             will: None,
             keep_alive: KEEP_ALIVE,
             receive_max: 16,
@@ -457,7 +463,6 @@ impl World {
             match device.event().await {
                 LinkEvent::Connected { .. } => {
                     let filter = format!("{}#", aisle_schemas::topic::device_prefix(&store(), kind, id));
-            tls: None,
                     device.handle.subscribe(&[filter]).await.unwrap();
                 }
                 LinkEvent::SubAck(codes) => {
