@@ -51,7 +51,10 @@ impl Keepers {
     }
 
     async fn every_minute(&mut self, now: DateTime<Utc>) -> Result<(), JournalError> {
+        // First, because upkeep ends the alarm of what was refused: whoever asks again raises it again. A full disk may refuse the report, and
+        // upkeep is what makes room.
+        let told = self.reporter.tell(now).await;
         self.journal.upkeep(now).await?;
-        self.reporter.tell(now).await
+        told
     }
 }

@@ -26,6 +26,9 @@ async fn as_054_a_full_store_refuses_check_in_by_name_and_all_else_goes_on() {
     let overview = world.overview().await;
     assert_eq!(overview.report.alarms, [NodeAlarm::StorageNearlyFull, NodeAlarm::StorageFull]);
     assert_eq!(overview.visits_open, 0);
+    world.clock.advance(TimeDelta::minutes(1));
+    let full = |report: &NodeReport| report.alarms.contains(&NodeAlarm::StorageFull);
+    world.logs::<NodeReport>(Stream::Reported, full).await;
     assert_eq!(world.http.get(world.url("/readyz")).send().await.unwrap().status(), 200, "the node goes on");
     let cookie = world.cookie(DeviceKind::Nfc, "shelf").await;
     let tap = json!({ "tap": "00000000-0001-7101-8101-010101010101", "traceparent": null });
