@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use aisle_schemas::http::node::CloudLink;
 use anyhow::{Context, Result, bail};
 use rand::{Rng, SeedableRng, rngs::SmallRng, seq::SliceRandom};
 
@@ -17,6 +18,7 @@ use super::figures::Figures;
 use super::load::{Load, Pace};
 use super::scenario::drained;
 use super::world::World;
+use crate::client::ShopFloor;
 use crate::hollow::Fleet;
 use crate::ledger::{Ledger, Verdict};
 use crate::proxy::{FaultProxy, Line, State};
@@ -124,9 +126,8 @@ pub async fn run(stage: Stage<'_>, plan: &ChaosPlan) -> Result<Chaos> {
         *chaos.faults.entry(fault.as_str()).or_default() += 1;
         tracing::info!(fault = fault.as_str(), "chaos strikes");
         let struck = Instant::now();
-        let before = fleet.gauges().acknowledged_records();
         strike(world, line, fault, &mut rng).await?;
-        chaos.rounds.push(recovered(world, fleet, fault, struck, before, &mut chaos.ended).await?);
+        chaos.rounds.push(recovered(world, fleet, fault, struck, &mut chaos.ended).await?);
     }
     load.stop().await?;
     door.finish().await?;
@@ -184,23 +185,18 @@ async fn strike(world: &mut World, line: &FaultProxy, fault: Fault, rng: &mut Sm
     Ok(())
 }
 
-/// Waits until something is applied, then until all stores are connected and the nodes in step.
-async fn recovered(
-    world: &mut World,
-    fleet: &Fleet,
-    fault: Fault,
-    struck: Instant,
-    before: u64,
-    ended: &mut BTreeMap<String, u64>,
-) -> Result<Figures> {
+/// Waits until something is applied that was accepted after the fault, and until all stores are connected, the node among them.
+async fn recovered(world: &mut World, fleet: &Fleet, fault: Fault, struck: Instant, ended: &mut BTreeMap<String, u64>) -> Result<Figures> {
     let mut figures = Figures::new();
     let (first, whole) = (format!("s7.{}.first_applied_s", fault.as_str()), format!("s7.{}.all_connected_s", fault.as_str()));
+    let node = ShopFloor::new(&world.deployment.stores.first().context("chaos needs a store with a node")?.url())?;
     loop {
         revive(world, ended)?;
-        if !figures.contains_key(&first) && fleet.gauges().acknowledged_records() > before {
+        if !figures.contains_key(&first) && fleet.gauges().acknowledged_one_from_after(struck) {
             figures.insert(first.clone(), struck.elapsed().as_secs_f64());
         }
-        if figures.contains_key(&first) && fleet.open() == fleet.len() {
+        let connected = fleet.open() == fleet.len() && node.status().await.is_ok_and(|status| status.cloud == CloudLink::Open);
+        if connected && figures.contains_key(&first) {
             figures.insert(whole, struck.elapsed().as_secs_f64());
             return Ok(figures);
         }

@@ -1,15 +1,18 @@
 //! What a fleet of hollow stores counts and times.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::Instant;
 
 use aisle_schemas::sync::{Class, Stream};
 
 use crate::run::measure::Latency;
 
 /// Counts and times of one fleet.
-#[derive(Default)]
 pub struct Gauges {
+    /// Instants are counted from here.
+    began: Instant,
+    /// Latest intended instant among acknowledged records, in microseconds.
+    newest_us: AtomicU64,
     accepted: AtomicU64,
     refused: AtomicU64,
     acknowledged: AtomicU64,
@@ -18,6 +21,21 @@ pub struct Gauges {
     pub facts: Latency,
     /// The same for telemetry and documents.
     pub telemetry: Latency,
+}
+
+impl Default for Gauges {
+    fn default() -> Self {
+        Self {
+            began: Instant::now(),
+            newest_us: AtomicU64::new(0),
+            accepted: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            acknowledged: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            facts: Latency::default(),
+            telemetry: Latency::default(),
+        }
+    }
 }
 
 impl std::fmt::Debug for Gauges {
@@ -35,12 +53,23 @@ impl Gauges {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn acknowledged(&self, stream: Stream, after: Duration) {
+    pub(super) fn acknowledged(&self, stream: Stream, intended: Instant, now: Instant) {
+        let after = now.saturating_duration_since(intended);
         self.acknowledged.fetch_add(1, Ordering::Relaxed);
+        self.newest_us.fetch_max(self.us(intended), Ordering::Relaxed);
         match stream.class() {
             Class::A => self.facts.record(after),
             Class::B | Class::C => self.telemetry.record(after),
         }
+    }
+
+    fn us(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.began).as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether a record was acknowledged that was not even accepted before `at`: the cloud works, and no old answer looks like it.
+    pub fn acknowledged_one_from_after(&self, at: Instant) -> bool {
+        self.newest_us.load(Ordering::Relaxed) > self.us(at)
     }
 
     pub(super) fn received(&self, records: usize) {

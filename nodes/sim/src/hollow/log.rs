@@ -205,7 +205,7 @@ impl SendLog for HollowLog {
         let Some(log) = disk.streams.get_mut(&stream) else { return Ok(()) };
         let mut gone = 0;
         while let Some(waiting) = log.rows.pop_front_if(|waiting| waiting.row.seq <= acked) {
-            self.gauges.acknowledged(stream, now.saturating_duration_since(waiting.intended));
+            self.gauges.acknowledged(stream, waiting.intended, now);
             gone += 1;
         }
         log.state.acked = log.state.acked.max(acked);
@@ -293,6 +293,7 @@ mod tests {
         log.commit_acked(&node, Stream::Sess, Seq::new(2)).await.unwrap();
         log.commit_acked(&node, Stream::Sess, Seq::new(2)).await.unwrap();
         assert_eq!((gauges.acknowledged_records(), log.waiting()), (2, 1));
+        assert!(!gauges.acknowledged_one_from_after(Instant::now()), "what was accepted before is no sign of life after");
         assert_eq!(accept(&log, Stream::Tele, 4).unwrap().head, Seq::new(1));
     }
 

@@ -36,11 +36,18 @@ pub enum State {
     Cut,
 }
 
+/// The line now, and how often its connections had to end before: a change and its opposite must not cancel out unseen.
+#[derive(Debug, Clone, Copy)]
+struct Now {
+    state: State,
+    breaks: u64,
+}
+
 /// A relay to one address.
 pub struct FaultProxy {
     address: SocketAddr,
     /// Dropping it ends the relay.
-    state: watch::Sender<State>,
+    now: watch::Sender<Now>,
 }
 
 impl FaultProxy {
@@ -51,9 +58,9 @@ impl FaultProxy {
     pub async fn start(target: SocketAddr, state: State, seed: u64) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("failed to open the proxy")?;
         let address = listener.local_addr().context("failed to read the proxy's address")?;
-        let state = watch::Sender::new(state);
-        tokio::spawn(relay(listener, target, state.subscribe(), seed));
-        Ok(Self { address, state })
+        let now = watch::Sender::new(Now { state, breaks: 0 });
+        tokio::spawn(relay(listener, target, now.subscribe(), seed));
+        Ok(Self { address, now })
     }
 
     /// Where clients connect.
@@ -61,33 +68,36 @@ impl FaultProxy {
         self.address
     }
 
-    /// Changes the line. What was under way on a silent line is gone.
+    /// Changes the line. What was under way on a silent line is gone, so its connections end when it speaks again.
     pub fn set(&self, state: State) {
-        self.state.send_replace(state);
+        self.now.send_modify(|now| {
+            let was_silent = now.state == State::HalfOpen && state != State::HalfOpen;
+            now.breaks += u64::from(was_silent || state == State::Cut);
+            now.state = state;
+        });
     }
 }
 
-async fn relay(listener: TcpListener, target: SocketAddr, mut state: watch::Receiver<State>, seed: u64) {
+async fn relay(listener: TcpListener, target: SocketAddr, mut now: watch::Receiver<Now>, seed: u64) {
     let mut lines = JoinSet::new();
     let mut seeds = seed..;
-    let mut before = *state.borrow_and_update();
+    let mut seen = *now.borrow_and_update();
     loop {
         tokio::select! {
-            changed = state.changed() => {
+            changed = now.changed() => {
                 if changed.is_err() {
                     return;
                 }
-                let now = *state.borrow_and_update();
-                // A line that was silent has lost what it swallowed, so its connections cannot go on.
-                if now == State::Cut || (before == State::HalfOpen && now != State::HalfOpen) {
+                let newest = *now.borrow_and_update();
+                if newest.breaks != seen.breaks {
                     lines.shutdown().await;
                 }
-                before = now;
+                seen = newest;
             }
             accepted = listener.accept() => {
                 let Ok((near, _)) = accepted else { return };
-                if before != State::Cut {
-                    lines.spawn(join(near, target, state.clone(), seeds.next().unwrap_or(seed)));
+                if seen.state != State::Cut {
+                    lines.spawn(join(near, target, now.clone(), seeds.next().unwrap_or(seed)));
                 }
             }
             Some(_) = lines.join_next(), if !lines.is_empty() => {}
@@ -95,7 +105,7 @@ async fn relay(listener: TcpListener, target: SocketAddr, mut state: watch::Rece
     }
 }
 
-async fn join(near: TcpStream, target: SocketAddr, state: watch::Receiver<State>, seed: u64) {
+async fn join(near: TcpStream, target: SocketAddr, state: watch::Receiver<Now>, seed: u64) {
     let Ok(far) = TcpStream::connect(target).await else { return };
     // A relay that waits for more would add a delay that nobody asked for.
     if near.set_nodelay(true).and_then(|()| far.set_nodelay(true)).is_err() {
@@ -110,7 +120,7 @@ async fn join(near: TcpStream, target: SocketAddr, state: watch::Receiver<State>
 }
 
 /// One direction: a piece leaves when the line lets it, in order.
-async fn pass(from: OwnedReadHalf, to: OwnedWriteHalf, state: watch::Receiver<State>, seed: u64) {
+async fn pass(from: OwnedReadHalf, to: OwnedWriteHalf, state: watch::Receiver<Now>, seed: u64) {
     let (under_way, arriving) = mpsc::channel(PIECES_MAX);
     tokio::select! {
         () = read(from, under_way, state.clone(), seed) => {}
@@ -118,7 +128,7 @@ async fn pass(from: OwnedReadHalf, to: OwnedWriteHalf, state: watch::Receiver<St
     }
 }
 
-async fn read(mut from: OwnedReadHalf, under_way: mpsc::Sender<(Instant, Bytes)>, mut state: watch::Receiver<State>, seed: u64) {
+async fn read(mut from: OwnedReadHalf, under_way: mpsc::Sender<(Instant, Bytes)>, mut state: watch::Receiver<Now>, seed: u64) {
     let (mut schedule, mut piece) = (Schedule::default(), vec![0; PIECE]);
     let mut rng = SmallRng::seed_from_u64(seed);
     loop {
@@ -134,7 +144,7 @@ async fn read(mut from: OwnedReadHalf, under_way: mpsc::Sender<(Instant, Bytes)>
     std::future::pending().await
 }
 
-async fn write(mut to: OwnedWriteHalf, mut arriving: mpsc::Receiver<(Instant, Bytes)>, mut state: watch::Receiver<State>) {
+async fn write(mut to: OwnedWriteHalf, mut arriving: mpsc::Receiver<(Instant, Bytes)>, mut state: watch::Receiver<Now>) {
     while let Some((leaves, piece)) = arriving.recv().await {
         tokio::time::sleep_until(leaves.into()).await;
         if whole(&mut state).await.is_none() || to.write_all(&piece).await.is_err() {
@@ -144,9 +154,9 @@ async fn write(mut to: OwnedWriteHalf, mut arriving: mpsc::Receiver<(Instant, By
 }
 
 /// Waits while the line is silent; `None` once the relay has ended.
-async fn whole(state: &mut watch::Receiver<State>) -> Option<Line> {
-    let passing = state.wait_for(|state| matches!(state, State::Whole(_))).await.ok()?;
-    match *passing {
+async fn whole(state: &mut watch::Receiver<Now>) -> Option<Line> {
+    let passing = state.wait_for(|now| matches!(now.state, State::Whole(_))).await.ok()?;
+    match passing.state {
         State::Whole(line) => Some(line),
         State::HalfOpen | State::Cut => None,
     }
