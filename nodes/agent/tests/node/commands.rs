@@ -92,7 +92,7 @@ async fn as_078_an_order_past_its_expiry_is_not_run_and_says_so() {
 }
 
 #[tokio::test]
-async fn as_078_an_order_runs_at_most_once_also_across_a_kill_and_its_outcome_names_it() {
+async fn as_078_an_order_runs_at_most_once_also_across_a_kill_and_as_012_its_outcome_names_it() {
     let mut world = commanded(|world| vec![("window-1", identify(world, 1))]).await;
     let mut first = page(&world, "window-1").await;
     world.clock.advance(A_TICK);
