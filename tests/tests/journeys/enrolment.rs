@@ -1,5 +1,6 @@
-//! A box becomes a node by a claim, works, renews its certificate, is stolen, shut out and replaced, on mosquitto with TLS.
+//! A box becomes a node by a claim, works, renews its certificate, is stolen, shut out and replaced, over TLS on both brokers.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -52,6 +53,19 @@ impl Running {
     }
 }
 
+/// A broker outside.
+struct Mosquitto {
+    program: PathBuf,
+    running: MosquittoBroker,
+}
+
+/// Which broker a site has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum BrokerKind {
+    Mosquitto,
+    Embedded,
+}
+
 struct Inbox(MailSink);
 
 #[async_trait]
@@ -61,14 +75,15 @@ impl Mail for Inbox {
     }
 }
 
-/// A cloud with an authority, a mosquitto that asks for certificates, and a store without a box.
+/// A cloud with an authority, a broker that asks for certificates, and a store without a box.
 struct Site {
     deployment: Deployment,
     cloud: Running,
     office: Office,
     inbox: Inbox,
-    broker: MosquittoBroker,
-    mosquitto: PathBuf,
+    /// The broker outside, where the one inside is not used.
+    mosquitto: Option<Mosquitto>,
+    broker: SocketAddr,
     folder: TempDir,
 }
 
@@ -86,7 +101,7 @@ fn key_and_certificate(folder: &Path, name: &str, certify: impl FnOnce(&SigningR
 }
 
 impl Site {
-    async fn start() -> Result<Self> {
+    async fn start(kind: BrokerKind) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("aisle-enrolment-").tempdir()?;
         let ca = folder.path().join("ca");
         std::fs::create_dir(&ca)?;
@@ -97,13 +112,21 @@ impl Site {
         let authority = authority(&ca)?;
         write_list(&authority, &ca, &[], now())?;
         let hosts = ["127.0.0.1".to_owned()];
-        key_and_certificate(&ca, "broker", |request| Ok(authority.certify_server(&hosts, request, now(), rand::random())?))?;
+        let broker_tls =
+            key_and_certificate(&ca, "broker", |request| Ok(authority.certify_server(&hosts, request, now(), rand::random())?))?;
         let instance = InstanceId::parse(INSTANCE)?;
         let identity = Identity::Cloud(instance);
         let tls = key_and_certificate(&ca, "cloud", |request| Ok(authority.certify(&identity, request, now(), rand::random())?))?;
 
-        let mosquitto = find_program("mosquitto", "mosquitto", &[PathBuf::from("/usr/sbin")])?;
-        let broker = start_broker(&mosquitto, folder.path(), loopback(free_port()).port()).await?;
+        let mosquitto = match kind {
+            BrokerKind::Mosquitto => {
+                let program = find_program("mosquitto", "mosquitto", &[PathBuf::from("/usr/sbin")])?;
+                let running = start_broker(&program, folder.path(), loopback(free_port()).port()).await?;
+                Some(Mosquitto { program, running })
+            }
+            BrokerKind::Embedded => None,
+        };
+        let broker = mosquitto.as_ref().map_or_else(|| loopback(free_port()), |mosquitto| mosquitto.running.address());
         let rng = &mut rand::rng();
         let root = [7; 32];
         let deployment = Deployment {
@@ -111,7 +134,7 @@ impl Site {
             cloud_http: loopback(free_port()),
             database_url: None,
             redis_url: None,
-            broker: Some(broker.address()),
+            broker: Some(broker),
             cloud_key: hex::encode(root),
             cloud_public_key: hex::encode(ed25519_dalek::SigningKey::from_bytes(&root).verifying_key().to_bytes()),
             cloud_secret: String::new(),
@@ -123,6 +146,9 @@ impl Site {
         let mut config = deployment.cloud_config();
         config["broker"]["tls"] = tls;
         config["enrolment"] = json!({ "authority": ca });
+        if kind == BrokerKind::Embedded {
+            config["embedded_broker"] = json!({ "addr": broker, "tls": broker_tls });
+        }
         std::fs::write(folder.path().join("cloud.toml"), toml::to_string_pretty(&without_nulls(&config))?)?;
         let config: aisle_cloud::CloudConfig = serde_json::from_value(config).context("failed to configure the cloud")?;
         let app = CloudApp::build(config.clone(), SystemClock::new()).await.context("failed to start the cloud")?;
@@ -131,7 +157,7 @@ impl Site {
         // A dropped sender is an order to stop, too.
         let task = tokio::spawn(async move { app.run(async { drop(stopped.await) }).await.context("the cloud ended") });
         let office = Office::open(&config).await?;
-        Ok(Self { deployment, cloud: Running { stop, task }, office, inbox, broker, mosquitto, folder })
+        Ok(Self { deployment, cloud: Running { stop, task }, office, inbox, mosquitto, broker, folder })
     }
 
     fn store(&self) -> &StoreDeployment {
@@ -156,7 +182,7 @@ impl Site {
 
     /// Starts a box over its folders.
     async fn run(&self, name: &str, renews: bool) -> Result<Running> {
-        let mut config = self.deployment.node_config(self.store(), self.broker.address());
+        let mut config = self.deployment.node_config(self.store(), self.broker);
         config["node"] = json!(name);
         config["data_dir"] = json!(self.folder.path().join(format!("data-{name}")));
         config["broker"]["tls"] = json!({ "folder": self.identity(name).path() });
@@ -205,16 +231,19 @@ impl Site {
 
     /// Ends the broker and starts it over the same files, as an operator has it read them again.
     async fn restart_broker(mut self) -> Result<Self> {
-        let port = self.broker.address().port();
-        Box::new(self.broker).stop().await;
-        self.broker = start_broker(&self.mosquitto, self.folder.path(), port).await?;
+        let Mosquitto { program, running } = self.mosquitto.take().context("the broker is inside")?;
+        Box::new(running).stop().await;
+        let running = start_broker(&program, self.folder.path(), self.broker.port()).await?;
+        self.mosquitto = Some(Mosquitto { program, running });
         Ok(self)
     }
 
     async fn stop(self) -> Result<()> {
         self.office.close().await;
         self.cloud.stop().await?;
-        Box::new(self.broker).stop().await;
+        if let Some(Mosquitto { program: _, running }) = self.mosquitto {
+            Box::new(running).stop().await;
+        }
         Ok(())
     }
 }
@@ -263,7 +292,7 @@ async fn as_106_a_stolen_box_holds_nobody_and_opens_nothing_once_it_is_shut_out(
     if services_are_skipped() {
         return Ok(());
     }
-    let site = Site::start().await?;
+    let site = Site::start(BrokerKind::Mosquitto).await?;
     let node = site.enrol("n1", None).await?;
     let running = site.run("n1", false).await?;
     site.in_step().await?;
@@ -295,7 +324,7 @@ async fn as_106_a_stolen_box_holds_nobody_and_opens_nothing_once_it_is_shut_out(
     // What was taken opens neither broker nor cloud.
     let stolen = IdentityFolder::new(image.join("identity")).read()?;
     let text = stolen.node.expose_secret();
-    let address = site.broker.address();
+    let address = site.broker;
     let link = LinkConfig {
         host: address.ip().to_string(),
         port: address.port(),
@@ -332,11 +361,33 @@ async fn as_106_a_stolen_box_holds_nobody_and_opens_nothing_once_it_is_shut_out(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_box_that_is_shut_out_is_cut_from_the_broker_inside_and_a_new_one_is_let_in() -> Result<()> {
+    let site = Site::start(BrokerKind::Embedded).await?;
+    let node = site.enrol("n1", None).await?;
+    let running = site.run("n1", false).await?;
+    site.in_step().await?;
+    site.enter(&site.member("zoe-lovelace").await?).await?;
+    site.in_step().await?;
+    assert_eq!(site.visits_known().await?, 1);
+    site.office.revoke(node, now()).await?;
+    let floor = site.floor()?;
+    eventually("the box is cut off", async || floor.status().await.ok().filter(|status| status.cloud == CloudLink::Cut)).await;
+    site.enter(&site.member("yves").await?).await?;
+    running.stop().await?;
+    site.enrol("n2", Some("n1")).await?;
+    let replacement = site.run("n2", false).await?;
+    site.in_step().await?;
+    assert_eq!(site.visits_known().await?, 1);
+    replacement.stop().await?;
+    site.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn as_107_a_store_goes_on_with_an_expired_certificate_and_renews_it() -> Result<()> {
     if services_are_skipped() {
         return Ok(());
     }
-    let site = Site::start().await?;
+    let site = Site::start(BrokerKind::Mosquitto).await?;
     let node = site.enrol("n1", None).await?;
     let identity = site.identity("n1");
     // The box was away for a hundred days: its certificate ended ten days ago.
@@ -392,7 +443,7 @@ async fn the_command_line_makes_every_identity_and_takes_it_back() -> Result<()>
     if services_are_skipped() {
         return Ok(());
     }
-    let site = Site::start().await?;
+    let site = Site::start(BrokerKind::Mosquitto).await?;
     let text = |name: &str| site.folder.path().join(name).display().to_string();
     let (config, ca, out, identity) = (text("cloud.toml"), text("own-ca"), text("own"), text("identity-n1"));
     aisle_enrol(&["ca", &ca]).await?;
