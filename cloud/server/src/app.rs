@@ -375,15 +375,13 @@ async fn prepare(db: &Db, config: &CloudConfig, settings: &Settings, clock: &dyn
     let mut book = Book::load(db).await.map_err(CloudError::Load)?;
     if book.wordings.is_empty() {
         for text in legal::first_texts(clock.now()) {
-            match offer::publish_legal_text(db, text.clone()).await {
-                Ok(()) => book.wordings.push(text),
-                // A sister instance was faster; its texts are read below.
-                Err(StoreError::Conflict(_)) => {}
+            match offer::publish_legal_text(db, text).await {
+                // A sister instance was faster.
+                Ok(()) | Err(StoreError::Conflict(_)) => {}
                 Err(error) => return Err(CloudError::Database(error)),
             }
         }
-        let mut connection = db.read().await.map_err(CloudError::Database)?;
-        book.wordings = offer::legal_texts(&mut connection).await.map_err(CloudError::Database)?;
+        book = Book::load(db).await.map_err(CloudError::Load)?;
     }
     let documents = desired(settings, &config.stores, &book, clock.now()).map_err(CloudError::Load)?;
     // The owner of the links starts later and reads the logs then.

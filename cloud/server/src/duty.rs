@@ -5,7 +5,7 @@
 //! While nobody owns a partition its rows wait, and whoever takes it looks at once.
 
 use aisle_mesh::sync::ownership::Owned;
-use aisle_schemas::ids::{CustomerId, Partition};
+use aisle_schemas::ids::{CustomerId, NodeId, Partition};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
@@ -21,6 +21,11 @@ impl Duty {
     /// Whether the rows of an outbox key are this instance's.
     pub fn is_for(&self, key: &str) -> bool {
         self.0.borrow().contains(partition_of(key))
+    }
+
+    /// Whether the link of a node is this instance's.
+    pub fn is_for_node(&self, node: &NodeId) -> bool {
+        self.0.borrow().contains(node.partition())
     }
 
     /// Whether the timers of a customer are this instance's.

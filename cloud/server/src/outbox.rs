@@ -12,7 +12,8 @@ use std::{
 };
 
 use aisle_mesh::sync::owner_driver::OwnerLoggedSender;
-use aisle_store::{Db, LoggedDown, OutboxRow, StoreError, outbox};
+use aisle_schemas::sync::Stream;
+use aisle_store::{Db, LoggedDown, OutboxRow, StoreError, down_log, outbox};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::sync::watch;
 
@@ -20,6 +21,7 @@ use crate::{
     duty::Duty,
     ingest::{Committed, FeedSource},
     routing::Consumers,
+    shared::Shared,
 };
 
 /// Keys whose rows are being handled at the same time.
@@ -30,6 +32,8 @@ const ROWS_MAX: usize = 8192;
 const READ_MAX: u32 = 1024;
 /// Time between looks at the table, for rows that another process wrote.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long news from other instances gather before a look: one look serves all that arrives meanwhile.
+const GATHER: Duration = Duration::from_millis(50);
 /// First and longest wait before a row is tried again.
 const RETRY: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(30)];
 
@@ -84,12 +88,17 @@ pub async fn run(
     db: Db,
     consumers: Consumers,
     mut duty: Duty,
+    shared: Arc<dyn Shared>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let consumers = Arc::new(consumers);
     let mut waiting = Waiting::default();
     let mut handling = FuturesUnordered::new();
     let mut look = tokio::time::interval(LOOK);
+    let mut woken = shared.woken();
+    let mut gathering = false;
+    let mut telling = FuturesUnordered::new();
+    let mut tell_again = false;
     while !*stopping.borrow() {
         while handling.len() < KEYS_MAX
             && let Some((key, row)) = waiting.start()
@@ -102,6 +111,7 @@ pub async fn run(
                 false
             }
             Committed { outbox, logged, reread } = feed.next() => {
+                tell_again |= outbox.iter().any(|row| !duty.is_for(&row.message.key())) || logged.iter().any(|head| !duty.is_for_node(&head.node));
                 for LoggedDown { node, stream, head, mark } in logged {
                     links.logged(&node, stream.stream(), head, Some(mark));
                 }
@@ -114,8 +124,24 @@ pub async fn run(
                 waiting.end(&key);
                 false
             }
-            _ = look.tick() => true,
+            Some(()) = telling.next(), if !telling.is_empty() => false,
+            Ok(()) = woken.changed(), if !gathering => {
+                gathering = true;
+                look.reset_after(GATHER);
+                false
+            }
+            _ = look.tick() => {
+                gathering = false;
+                if db.is_shared() && let Err(error) = tell_links(&db, &links).await {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "failed to read which nodes have something to come");
+                }
+                true
+            }
         };
+        if tell_again && telling.is_empty() {
+            tell_again = false;
+            telling.push(tell(Arc::clone(&shared)));
+        }
         if read_again && let Err(error) = read(&db, &duty, &mut waiting).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "failed to read the outbox");
         }
@@ -138,6 +164,22 @@ async fn read(db: &Db, duty: &Duty, waiting: &mut Waiting) -> Result<(), StoreEr
     Ok(())
 }
 
+/// Tells the links what is in the logs of their nodes: another instance may have written it.
+async fn tell_links(db: &Db, links: &OwnerLoggedSender) -> Result<(), StoreError> {
+    for (node, order, desired) in down_log::waiting(&mut db.read().await?).await? {
+        links.logged(&node, Stream::Order, order, None);
+        links.logged(&node, Stream::Desired, desired, None);
+    }
+    Ok(())
+}
+
+/// Tells the other instances that there is something for them. Where it fails they look by themselves.
+async fn tell(shared: Arc<dyn Shared>) {
+    if let Err(error) = shared.wake().await {
+        tracing::debug!(error = &error as &dyn std::error::Error, "other instances were not woken");
+    }
+}
+
 /// Handles a row, again and again until its effect stands.
 async fn until_done(consumers: Arc<Consumers>, db: Db, key: String, row: OutboxRow) -> String {
     let mut wait = RETRY[0];
@@ -148,6 +190,9 @@ async fn until_done(consumers: Arc<Consumers>, db: Db, key: String, row: OutboxR
                 metrics::counter!("aisle_outbox_retries_total", "role" => "cloud", "topic" => row.message.topic()).increment(1);
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(RETRY[1]);
+                if has_ended(&db, &row).await {
+                    return key;
+                }
             }
             Err(refusal) => {
                 // Its owner says that it never can have an effect: for instance, the customer is gone.
@@ -162,6 +207,12 @@ async fn until_done(consumers: Arc<Consumers>, db: Db, key: String, row: OutboxR
             }
         }
     }
+}
+
+/// Whether another instance, which owned the key before or owns it now, has brought the row to its effect.
+async fn has_ended(db: &Db, row: &OutboxRow) -> bool {
+    let stands = async { outbox::stands(&mut db.read().await?, row.place).await };
+    matches!(stands.await, Ok(false))
 }
 
 #[cfg(test)]

@@ -36,6 +36,9 @@ use crate::{
 /// Time between removals of what has outlived its use.
 const RETENTION_EVERY: Duration = Duration::from_secs(300);
 
+/// Time between looks at what other instances have published.
+const FOLLOW_EVERY: Duration = Duration::from_secs(1);
+
 /// What owners are made of.
 pub struct Parts<'a> {
     pub db: &'a Db,
@@ -91,21 +94,52 @@ pub fn start(parts: &Parts<'_>, book: Book, source: FeedSource, sync: &OwnerSync
     });
     let lifeline = Lifeline::new(health.register("desk"), (*shutdown).clone());
     let desk = start_supervised(&Arbiter::current(), DESK_MAILBOX, move |_| StoreDesk::new(desk_ports, book, lifeline));
-    let desk = Desk::new(desk.recipient());
+    let desk = Desk::new(desk.clone().recipient(), desk.recipient());
     let fleet_ports =
         FleetPorts { db: (*db).clone(), clock: Arc::clone(clock), shared: Arc::clone(shared), settings: Arc::clone(settings) };
     let fleet = Fleet::new(fleet_ports).start();
-    let consumers =
-        Consumers { db: (*db).clone(), customers: customers.clone(), nodes: fleet.clone().recipient(), reports: fleet.recipient() };
+    let consumers = Consumers {
+        db: (*db).clone(),
+        customers: customers.clone(),
+        desk: desk.clone(),
+        nodes: fleet.clone().recipient(),
+        reports: fleet.recipient(),
+    };
     let duty = Duty::new(sync.owned());
-    let tasks = vec![
-        tokio::spawn(outbox::run(source, sync.logged_sender(), (*db).clone(), consumers, duty.clone(), (*stopping).clone())),
+    let mut tasks = vec![
+        tokio::spawn(outbox::run(
+            source,
+            sync.logged_sender(),
+            (*db).clone(),
+            consumers,
+            duty.clone(),
+            Arc::clone(shared),
+            (*stopping).clone(),
+        )),
         tokio::spawn(timers::run(timer_queue, (*db).clone(), Arc::clone(clock), customers.clone(), duty, (*stopping).clone())),
         tokio::spawn((*sales).clone().run((*stopping).clone())),
         tokio::spawn(retain((*db).clone(), Arc::clone(clock), (*stopping).clone())),
         tokio::spawn(holds::run((*db).clone(), Arc::clone(clock), sync.unholder(), (*stopping).clone())),
     ];
+    if db.is_shared() {
+        tasks.push(tokio::spawn(follow(desk.clone(), shared.woken(), (*stopping).clone())));
+    }
     Ok(Owners { customers, desk, catalogue, tasks, arbiter })
+}
+
+/// Reads what other instances have published: when one says that there is news, and now and then.
+async fn follow(desk: Desk, mut woken: watch::Receiver<()>, mut stopping: watch::Receiver<bool>) {
+    let mut tick = tokio::time::interval(FOLLOW_EVERY);
+    loop {
+        tokio::select! {
+            changed = stopping.changed() => if changed.is_err() || *stopping.borrow() { return },
+            Ok(()) = woken.changed() => {}
+            _ = tick.tick() => {}
+        }
+        if let Err(refusal) = desk.look_again().await {
+            tracing::warn!(code = refusal.code(), "failed to read what other instances have published");
+        }
+    }
 }
 
 /// Removes what has outlived its use, now and then.

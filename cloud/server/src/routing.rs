@@ -13,6 +13,7 @@ use crate::{
         customer::Customers,
         fleet::{NodeChanged, Reported},
         messenger::{FollowOffer, TakeAttached, TakeClosed, TakeOpened, TakeOrderDone, TakeSeen},
+        store::Desk,
     },
     problem::Refusal,
 };
@@ -26,6 +27,7 @@ const FANOUT: usize = 32;
 pub struct Consumers {
     pub db: Db,
     pub customers: Customers,
+    pub desk: Desk,
     pub nodes: Recipient<NodeChanged>,
     pub reports: Recipient<Reported>,
 }
@@ -83,6 +85,10 @@ impl Consumers {
 
     /// Tells the owners of all open visits that an offer has changed. Each looks at the catalogue itself, so telling twice is harmless.
     async fn follow_offer(&self, offer: OfferId, stores: &[StoreId], trace: Option<String>) -> Result<(), Refusal> {
+        if self.db.is_shared() {
+            // Another instance may have published it: customers decide by the catalogue of this one.
+            self.desk.look_again().await?;
+        }
         for store in stores {
             let visits = {
                 let mut connection = self.db.read().await.map_err(Refusal::unavailable)?;

@@ -19,6 +19,11 @@ pub async fn add(db: &Db, name: &'static str, key: String, count: u64) -> Result
     db.write(move |tx| Box::pin(async move { add_in(tx, name, &key, count).await })).await
 }
 
+/// Raises within the caller's transaction a counter that serves as a version; `false` where it is not at `from` any more.
+pub async fn raise(tx: &mut Tx, name: &str, key: &str, from: u64) -> Result<bool, StoreError> {
+    Ok(run!(tx, execute, "counter/raise.sql", name, key, from)? == 1)
+}
+
 /// The present sum; 0 where nothing was counted.
 pub async fn value(conn: &mut Conn, name: &str, key: &str) -> Result<u64, StoreError> {
     let row: Option<(Num<u64>,)> = run!(conn, fetch_optional: (Num<u64>,), "counter/value.sql", name, key)?;

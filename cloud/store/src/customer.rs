@@ -440,6 +440,12 @@ pub async fn next_due(conn: &mut Conn) -> Result<Option<DateTime<Utc>>, StoreErr
     Ok(due)
 }
 
+/// The version of what is stored of a customer; `None` where there is no such customer.
+pub async fn version(conn: &mut Conn, customer: CustomerId) -> Result<Option<u64>, StoreError> {
+    let row: Option<(Num<u64>,)> = run!(conn, fetch_optional: (Num<u64>,), "customer/version.sql", customer)?;
+    Ok(row.map(|(Num(version),)| version))
+}
+
 /// A dialogue.
 pub async fn dialogue(conn: &mut Conn, dialogue: DialogueId) -> Result<Option<DialogueRow>, StoreError> {
     type Row = (

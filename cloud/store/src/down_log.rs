@@ -40,6 +40,13 @@ pub struct DownState {
     pub desired: DownStreamState,
 }
 
+/// Heads of the logs of connected nodes that have not applied everything: orders, documents.
+pub async fn waiting(conn: &mut Conn) -> Result<Vec<(NodeId, Seq, Seq)>, StoreError> {
+    type Row = (Text<NodeId>, Num<Seq>, Num<Seq>);
+    let rows: Vec<Row> = run!(conn, fetch_all: Row, "down/waiting.sql")?;
+    Ok(rows.into_iter().map(|(Text(node), Num(order), Num(desired))| (node, order, desired)).collect())
+}
+
 /// One record of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DownRow {

@@ -60,8 +60,7 @@ pub async fn take(db: &Db, claim: Claim<'_>, wish: &[Partition]) -> Result<Vec<(
     let wish: Vec<i64> = wish.iter().map(|part| i64::from(part.0)).collect();
     db.write(move |tx| {
         Box::pin(async move {
-            let taken: Vec<(i64,)> =
-                run!(tx, fetch_all: (i64,), pair "lease/take", &instance, millis(LEASE), Json(&wish), earlier_life)?;
+            let taken: Vec<(i64,)> = run!(tx, fetch_all: (i64,), pair "lease/take", &instance, millis(LEASE), Json(&wish), earlier_life)?;
             let taken: Vec<i64> = taken.into_iter().map(|(part,)| part).collect();
             if taken.is_empty() {
                 return Ok(Vec::new());

@@ -87,20 +87,20 @@ pub async fn all(conn: &mut Conn) -> Result<Vec<NodeRow>, StoreError> {
     );
     let rows: Vec<Row> = run!(conn, fetch_all: Row, "node/all.sql")?;
     let row = |row| {
-        let (Text(node), Word(state), heard_at, since, software, committed_at, Num(pending), Num(applied), Num(quarantined), active, reclaim): Row =
-            row;
-        NodeRow {
-            node,
-            state,
-            seen_at: newest(heard_at, committed_at),
+        let (
+            Text(node),
+            Word(state),
+            heard_at,
             since,
             software,
-            pending,
-            applied,
-            quarantined,
+            committed_at,
+            Num(pending),
+            Num(applied),
+            Num(quarantined),
             active,
             reclaim,
-        }
+        ): Row = row;
+        NodeRow { node, state, seen_at: newest(heard_at, committed_at), since, software, pending, applied, quarantined, active, reclaim }
     };
     Ok(rows.into_iter().map(row).collect())
 }
@@ -211,6 +211,7 @@ pub async fn expire(
     at: DateTime<Utc>,
 ) -> Result<Vec<NodeId>, StoreError> {
     let parts: Vec<i64> = parts.iter().map(|part| i64::from(part.0)).collect();
-    let lost: Vec<(Text<NodeId>,)> = run!(tx, fetch_all: (Text<NodeId>,), pair "node/expire", silent_before, will_before, at, Json(&parts))?;
+    let lost: Vec<(Text<NodeId>,)> =
+        run!(tx, fetch_all: (Text<NodeId>,), pair "node/expire", silent_before, will_before, at, Json(&parts))?;
     Ok(lost.into_iter().map(|(Text(node),)| node).collect())
 }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 
 use crate::{
+    counter,
     db::{Conn, Db, Tx},
     down::{self, DownWrite, LoggedDown},
     error::StoreError,
@@ -59,6 +60,8 @@ pub struct CampaignRow {
 /// What to write at once.
 #[derive(Debug, Clone)]
 pub struct OfferCommit {
+    /// Version that was decided from; the commit raises it by one.
+    pub expect_version: u64,
     pub offers: Vec<OfferRow>,
     pub campaigns: Vec<CampaignRow>,
     pub down: Vec<DownWrite>,
@@ -67,12 +70,24 @@ pub struct OfferCommit {
     pub at: DateTime<Utc>,
 }
 
-/// Commits offers, campaigns, the documents of nodes and what follows from them. Products of the offers are known from then on.
+/// Name and key of the version of everything published here.
+const VERSION: (&str, &str) = ("catalogue", "version");
+
+/// The version of everything published; read it first, so that what changes while the rest is read is read again.
+pub async fn version(conn: &mut Conn) -> Result<u64, StoreError> {
+    counter::value(conn, VERSION.0, VERSION.1).await
+}
+
+/// Commits offers, campaigns, the documents of nodes and what follows from them. Products of the offers are known from then on. `Stale` where
+/// another instance has published since the version that the caller decided from.
 pub async fn commit(db: &Db, commit: OfferCommit) -> Result<(Vec<LoggedDown>, Vec<OutboxRow>), StoreError> {
     let places = db.clone();
     db.write(move |tx| {
         Box::pin(async move {
-            let OfferCommit { offers, campaigns, down, outbox_put, outbox_done, at } = commit;
+            let OfferCommit { expect_version, offers, campaigns, down, outbox_put, outbox_done, at } = commit;
+            if !counter::raise(tx, VERSION.0, VERSION.1, expect_version).await? {
+                return Err(StoreError::Stale);
+            }
             for CampaignRow { campaign, name, from, to, cap_per_day, paused } in &campaigns {
                 run!(tx, execute, "campaign/upsert.sql", *campaign, name.as_str(), *from, *to, *cap_per_day, *paused)?;
             }
@@ -173,7 +188,7 @@ pub async fn publish_legal_text(db: &Db, text: LegalText) -> Result<(), StoreErr
     db.write(move |tx| {
         Box::pin(async move {
             run!(tx, execute, "legal_text/insert.sql", text.id.as_str(), text.version, text.language, Json(&text))?;
-            Ok(())
+            counter::add_in(tx, VERSION.0, VERSION.1, 1).await
         })
     })
     .await

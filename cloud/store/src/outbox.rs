@@ -193,6 +193,12 @@ pub async fn pending(conn: &mut Conn, after: i64, limit: u32) -> Result<Vec<Outb
     Ok(rows.into_iter().map(|(place, Json(message), traceparent, at)| OutboxRow { place, message, traceparent, at }).collect())
 }
 
+/// Whether a row still waits for its effect.
+pub async fn stands(conn: &mut Conn, place: i64) -> Result<bool, StoreError> {
+    let row: Option<(i64,)> = run!(conn, fetch_optional: (i64,), "outbox/stands.sql", place)?;
+    Ok(row.is_some())
+}
+
 pub(crate) async fn newest_place(conn: &mut Conn) -> Result<i64, StoreError> {
     let (place,): (i64,) = run!(conn, fetch_one: (i64,), "outbox/newest.sql")?;
     Ok(place)

@@ -11,11 +11,7 @@ use aisle_schemas::{
 use serde::Serialize;
 use sqlx::types::Json;
 
-use crate::{
-    db::Tx,
-    error::StoreError,
-    statement::run,
-};
+use crate::{db::Tx, error::StoreError, statement::run};
 
 /// An instance that claims to hold a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +34,7 @@ pub(crate) fn mine(held: &[(Partition, Term)]) -> Vec<Mine> {
 
 /// Whether `holder` holds the partition, and keeps it so until the transaction ends.
 pub async fn holds(tx: &mut Tx, partition: Partition, holder: &Holder) -> Result<bool, StoreError> {
-    let row: Option<(i64,)> =
-        run!(tx, fetch_optional: (i64,), pair "term/holds", i64::from(partition.0), holder.term, &holder.owner)?;
+    let row: Option<(i64,)> = run!(tx, fetch_optional: (i64,), pair "term/holds", i64::from(partition.0), holder.term, &holder.owner)?;
     Ok(row.is_some())
 }
 

@@ -28,6 +28,7 @@ use tokio::{
     time::Instant,
 };
 
+pub use super::owner_handle::{OwnerLoggedSender, OwnerStatus, OwnerSyncConfig, OwnerSyncHandle, OwnerUnholder};
 use super::{
     board::Board,
     codec::{self, Encoded, Refused, Stamp},
@@ -46,7 +47,6 @@ use super::{
     transport::{AckOrder, Transport, Writer},
     turn::{Alarm, Counted, Moment, Turn},
 };
-pub use super::owner_handle::{OwnerLoggedSender, OwnerStatus, OwnerSyncConfig, OwnerSyncHandle, OwnerUnholder};
 use crate::clock::Clock;
 use crate::link::{LinkEvent, Qos, SubCode};
 

@@ -5,11 +5,7 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use aisle_schemas::{
-    ids::Partition,
-    limits::LEASE_STOP,
-    sync::Term,
-};
+use aisle_schemas::{ids::Partition, limits::LEASE_STOP, sync::Term};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use rand::rngs::SmallRng;
 use tokio::{sync::watch, time::Instant};

@@ -58,7 +58,10 @@ pub(super) enum ToTask {
 pub(super) enum ToHub {
     Publish(Encoded),
     /// A write under this term was refused: the partition is not ours any more.
-    Fenced { part: Partition, term: Term },
+    Fenced {
+        part: Partition,
+        term: Term,
+    },
 }
 
 /// What becomes of the tasks of a partition.

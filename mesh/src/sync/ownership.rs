@@ -85,13 +85,23 @@ impl FromIterator<Partition> for Owned {
 pub enum OwnershipInput {
     Surveyed(Survey),
     SurveyFailed,
-    Acquired { began: Moment, taken: Vec<(Partition, Term)> },
+    Acquired {
+        began: Moment,
+        taken: Vec<(Partition, Term)>,
+    },
     AcquireFailed,
-    Renewed { began: Moment, asked: Vec<(Partition, Term)>, renewed: Vec<Partition> },
+    Renewed {
+        began: Moment,
+        asked: Vec<(Partition, Term)>,
+        renewed: Vec<Partition>,
+    },
     RenewFailed,
     /// A release has ended; where it failed the lease ends by itself.
     Released,
-    Fenced { part: Partition, term: Term },
+    Fenced {
+        part: Partition,
+        term: Term,
+    },
     Connected,
     LinkLost,
     SubAck(Vec<(Partition, Term)>),
@@ -104,8 +114,14 @@ pub enum OwnershipInput {
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OwnershipOutput {
-    Survey { linked: bool, earlier_life: bool },
-    Acquire { wish: Vec<Partition>, earlier_life: bool },
+    Survey {
+        linked: bool,
+        earlier_life: bool,
+    },
+    Acquire {
+        wish: Vec<Partition>,
+        earlier_life: bool,
+    },
     Renew(Vec<(Partition, Term)>),
     Release(Vec<(Partition, Term)>),
     Subscribe(Vec<(Partition, Term)>),
@@ -284,7 +300,8 @@ impl Ownership {
         }
         if self.renew_at <= now {
             self.renew_at = now.plus(LEASE_RENEW);
-            let kept: Vec<_> = all().filter(|part| self.machine(*part).is_kept()).filter_map(|part| Some((part, self.term(part)?))).collect();
+            let kept: Vec<_> =
+                all().filter(|part| self.machine(*part).is_kept()).filter_map(|part| Some((part, self.term(part)?))).collect();
             if self.tenure == Tenure::Leased && !self.renewing && !kept.is_empty() {
                 self.renewing = true;
                 out.push(OwnershipOutput::Renew(kept));
@@ -474,7 +491,10 @@ mod tests {
     fn as_087_one_statement_renews_everything_every_two_seconds() {
         let mut run = Run::holding_all();
         let asked = |outputs: Vec<OwnershipOutput>| {
-            outputs.into_iter().filter_map(|output| if let OwnershipOutput::Renew(held) = output { Some(held.len()) } else { None }).collect::<Vec<_>>()
+            outputs
+                .into_iter()
+                .filter_map(|output| if let OwnershipOutput::Renew(held) = output { Some(held.len()) } else { None })
+                .collect::<Vec<_>>()
         };
         assert_eq!(asked(run.at(1_999, OwnershipInput::Tick)), [0; 0]);
         assert_eq!(asked(run.at(2_000, OwnershipInput::Tick)), [PARTITIONS]);

@@ -52,14 +52,23 @@ pub enum State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input {
     /// Lease and term were committed by a transaction that began then.
-    Acquired { term: Term, began: Moment },
+    Acquired {
+        term: Term,
+        began: Moment,
+    },
     /// The broker has granted the filter that was asked for under this term.
-    SubAck { term: Term },
-    Renewed { began: Moment },
+    SubAck {
+        term: Term,
+    },
+    Renewed {
+        began: Moment,
+    },
     /// The database says that somebody else owns it.
     RenewalRefused,
     /// A write under this term was refused by the fence.
-    Fenced { term: Term },
+    Fenced {
+        term: Term,
+    },
     /// Surplus, orderly stop, or AS-091.
     GiveBack,
     /// No transaction of the partition is under way any more.
@@ -73,18 +82,26 @@ pub enum Input {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Output {
     /// Ask for the filter of the partition.
-    Subscribe { term: Term },
+    Subscribe {
+        term: Term,
+    },
     Unsubscribe,
     /// From now on actors of the partition may exist: its nodes and timers are this instance's.
-    Serve { term: Term },
+    Serve {
+        term: Term,
+    },
     /// Publish STATE (AS-089).
-    SayState { term: Term },
+    SayState {
+        term: Term,
+    },
     /// Take no message and fire no timer any more; finish what has begun.
     StopIntake,
     /// Drop everything of the partition and release what was not applied.
     Drop,
     /// Give the lease back in the database.
-    Release { term: Term },
+    Release {
+        term: Term,
+    },
 }
 
 /// The machine.

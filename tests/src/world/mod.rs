@@ -40,6 +40,9 @@ use crate::services::{Mosquitto, Postgres, Redis};
 /// Root of the cloud's secrets. Tests need no secret, but a known public half.
 const ROOT: [u8; 32] = [7; 32];
 
+/// Name of the second cloud instance, in worlds that start one.
+pub const SISTER: &str = "eu1-b";
+
 /// Servers outside the product.
 struct Services {
     mosquitto: Mosquitto,
@@ -253,6 +256,33 @@ impl World {
         }
     }
 
+    /// Starts a second cloud instance beside the first; only where broker and database are outside servers.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start_sister(&self) -> Result<RunningCloud> {
+        RunningCloud::start_sister(&self.deployment, SISTER, Arc::clone(&self.clock) as Arc<dyn Clock>).await
+    }
+
+    /// Partitions that an instance holds, as the outside database has it.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub fn partitions_of(&self, instance: &str) -> Result<usize> {
+        let dump = self.services.as_ref().context("only several instances share a database")?.postgres.dump()?;
+        let leases = dump.lines().skip_while(|line| !line.starts_with("COPY public.partition_lease ")).skip(1);
+        let held = leases.take_while(|line| *line != "\\.").filter(|line| line.split('\t').nth(1) == Some(instance));
+        Ok(held.count())
+    }
+
+    /// Somebody who has signed in at an instance and consented to these purposes there.
+    ///
+    /// # Errors
+    /// When a step is refused.
+    pub async fn member_at(&self, instance: &RunningCloud, name: &str, purposes: &[&str]) -> Result<Member> {
+        self.sign_in_at(&instance.url, &instance.mail, name, purposes).await
+    }
+
     /// Everything that outside servers hold, as text.
     ///
     /// # Errors
@@ -280,8 +310,10 @@ impl Services {
     /// Starts all three and enters them into the deployment.
     async fn start(deployment: &mut Deployment) -> Result<Self> {
         let mut rules = AccessRules::new();
-        let instance = InstanceId::parse(INSTANCE).expect("a literal");
-        rules.admit(Role::Cloud(instance), credential(&deployment.cloud_secret));
+        for name in [INSTANCE, SISTER] {
+            let instance = InstanceId::parse(name).expect("a literal");
+            rules.admit(Role::Cloud(instance), credential(&deployment.cloud_secret));
+        }
         for store in &deployment.stores {
             rules.admit(Role::Node(store.store.node()), credential(&store.node_secret));
         }

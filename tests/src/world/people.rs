@@ -7,7 +7,7 @@ use aisle_schemas::http::node::NodeCheckedIn;
 use aisle_schemas::ids::{CandidateId, OfferId, VisitToken};
 use aisle_schemas::text::{Language, LocalText};
 use aisle_schemas::visit::CheckInMethod;
-use aisle_sim::client::{Customer, Staff};
+use aisle_sim::client::{Customer, Mail, Staff};
 use aisle_sim::world::{AGENT, MARKETER, OPERATOR, offers, products, stores::zone};
 use anyhow::{Context, Result};
 use chrono::TimeDelta;
@@ -45,6 +45,15 @@ impl World {
     /// When a step is refused.
     pub async fn member(&self, name: &str, purposes: &[&str]) -> Result<Member> {
         let member = self.stranger(name).await?;
+        for purpose in purposes {
+            member.grant(purpose).await?;
+        }
+        Ok(member)
+    }
+
+    pub(super) async fn sign_in_at(&self, url: &str, mail: &dyn Mail, name: &str, purposes: &[&str]) -> Result<Member> {
+        let customer = Customer::sign_in(url, mail, &format!("{name}@shopper.example"), Language::De).await?;
+        let member = Member { customer };
         for purpose in purposes {
             member.grant(purpose).await?;
         }

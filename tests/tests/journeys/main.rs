@@ -8,5 +8,6 @@ mod cut_line;
 mod doors;
 mod enrolment;
 mod killed_node;
+mod owner_failover;
 mod quarantine;
 mod strangers;

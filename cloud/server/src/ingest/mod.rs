@@ -136,7 +136,8 @@ async fn put_presence(tx: &mut Tx, db: &Db, nodes: &[NodeId], state: NodeState, 
 #[async_trait]
 impl ReceiveLog for Ingest {
     async fn apply(&self, node: &NodeId, batch: &ReceivedBatch) -> Result<Applied, ApplyError> {
-        let work = apply::Work { node: node.clone(), batch: batch.clone(), holder: self.holder(node), now: self.clock.now(), db: self.db.clone() };
+        let work =
+            apply::Work { node: node.clone(), batch: batch.clone(), holder: self.holder(node), now: self.clock.now(), db: self.db.clone() };
         let done = self.db.write(move |tx| Box::pin(async move { apply::run(tx, &work).await })).await.map_err(ApplyError::from)?;
         metrics::counter!("aisle_ingest_records_total", "stream" => batch.stream.as_str(), "fate" => "applied")
             .increment(done.applied_records);

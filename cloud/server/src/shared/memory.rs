@@ -19,6 +19,7 @@ use governor::{
     state::keyed::DefaultKeyedStateStore,
 };
 use moka::sync::Cache;
+use tokio::sync::watch;
 
 use super::{
     Channel, Cursor, Live, LiveEvent, NONCE_LIFE, RING_EVENTS, RING_LIFE, RINGS_MAX, RateRule, Replay, Shared, SharedError, Subscription,
@@ -104,6 +105,8 @@ pub struct MemoryShared {
     clock: RateClock,
     limiters: Mutex<HashMap<RateRule, Arc<Limiter>>>,
     nonces: Cache<String, ()>,
+    /// Of other instances, of which there are none.
+    woken: watch::Sender<()>,
 }
 
 impl MemoryShared {
@@ -115,6 +118,7 @@ impl MemoryShared {
             clock: RateClock::default(),
             limiters: Mutex::default(),
             nonces: Cache::builder().max_capacity(NONCES_MAX).time_to_live(NONCE_LIFE).build(),
+            woken: watch::Sender::new(()),
         }
     }
 
@@ -199,6 +203,14 @@ impl Shared for MemoryShared {
 
     async fn is_nonce_used(&self, key: &str) -> Result<bool, SharedError> {
         Ok(self.nonces.contains_key(key))
+    }
+
+    async fn wake(&self) -> Result<(), SharedError> {
+        Ok(())
+    }
+
+    fn woken(&self) -> watch::Receiver<()> {
+        self.woken.subscribe()
     }
 
     async fn ping(&self) -> Result<(), SharedError> {

@@ -13,7 +13,7 @@ use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 use aisle_schemas::ids::{CustomerId, StoreId, VisitId};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Events that a stream remembers for readers that come back. A phone that was away longer fetches its feed anew.
 pub const RING_EVENTS: usize = 128;
@@ -162,6 +162,10 @@ pub trait Shared: Send + Sync + 'static {
     async fn nonce_used(&self, key: &str) -> Result<(), SharedError>;
     /// Whether a code is known to have been used; `false` means ask the database.
     async fn is_nonce_used(&self, key: &str) -> Result<bool, SharedError>;
+    /// Tells the other instances that something was committed for them. Losing it costs the time until their next look, nothing else.
+    async fn wake(&self) -> Result<(), SharedError>;
+    /// Changes whenever some instance has woken the others.
+    fn woken(&self) -> watch::Receiver<()>;
     /// Whether it answers.
     async fn ping(&self) -> Result<(), SharedError>;
 }

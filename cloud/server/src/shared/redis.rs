@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use redis::{AsyncCommands, Client, RedisError, Script, aio::ConnectionManager};
-use tokio::task::JoinHandle;
+use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
     Channel, Cursor, Live, LiveEvent, NONCE_LIFE, RING_EVENTS, RING_LIFE, RateRule, Replay, Shared, SharedError, Subscription, TooMany,
@@ -19,6 +19,8 @@ use super::{
 };
 
 const LIVE_PREFIX: &str = "aisle:live:";
+/// Where instances tell each other to look at the database.
+const WAKE: &str = "aisle:wake";
 /// Separates the fields of a stored event; JSON text never holds it bare.
 const FIELD: char = '\u{1f}';
 /// Wait before the subscription is opened anew.
@@ -67,6 +69,7 @@ return 0";
 pub struct RedisShared {
     commands: ConnectionManager,
     hub: Arc<Hub>,
+    woken: Arc<watch::Sender<()>>,
     listener: JoinHandle<()>,
     publish: Script,
     read: Script,
@@ -85,20 +88,24 @@ impl RedisShared {
         let client = Client::open(url).map_err(unreachable)?;
         let commands = client.get_connection_manager().await.map_err(unreachable)?;
         let hub = Arc::new(Hub::default());
-        let mut subscription = client.get_async_pubsub().await.map_err(unreachable)?;
-        subscription.psubscribe(format!("{LIVE_PREFIX}*")).await.map_err(unreachable)?;
-        let listener = tokio::spawn(listen(client, subscription, Arc::clone(&hub)));
-        Ok(Self { commands, hub, listener, publish: Script::new(PUBLISH), read: Script::new(READ), admit: Script::new(ADMIT) })
+        let woken = Arc::new(watch::Sender::new(()));
+        let subscription = subscribe(&client).await.map_err(unreachable)?;
+        let listener = tokio::spawn(listen(client, subscription, Arc::clone(&hub), Arc::clone(&woken)));
+        Ok(Self { commands, hub, woken, listener, publish: Script::new(PUBLISH), read: Script::new(READ), admit: Script::new(ADMIT) })
     }
 }
 
 /// Hands what is published to the readers here, and subscribes again whenever the connection ends.
-async fn listen(client: Client, first: redis::aio::PubSub, hub: Arc<Hub>) {
+async fn listen(client: Client, first: redis::aio::PubSub, hub: Arc<Hub>, woken: Arc<watch::Sender<()>>) {
     let mut subscription = Some(first);
     loop {
         if let Some(open) = subscription.take() {
             let mut messages = open.into_on_message();
             while let Some(message) = messages.next().await {
+                if message.get_channel_name() == WAKE {
+                    woken.send_replace(());
+                    continue;
+                }
                 let channel = message.get_channel_name().strip_prefix(LIVE_PREFIX).unwrap_or_default().to_owned();
                 let entry = message.get_payload::<String>().ok();
                 if let Some(event) = entry.as_deref().and_then(parse_entry) {
@@ -107,7 +114,7 @@ async fn listen(client: Client, first: redis::aio::PubSub, hub: Arc<Hub>) {
             }
             tracing::warn!("the subscription for live events was lost");
         }
-        match resubscribe(&client).await {
+        match subscribe(&client).await {
             Ok(open) => {
                 // Only now: a reader dropped earlier could come back before we listen again and miss events unnoticed.
                 hub.drop_all();
@@ -121,8 +128,9 @@ async fn listen(client: Client, first: redis::aio::PubSub, hub: Arc<Hub>) {
     }
 }
 
-async fn resubscribe(client: &Client) -> Result<redis::aio::PubSub, RedisError> {
+async fn subscribe(client: &Client) -> Result<redis::aio::PubSub, RedisError> {
     let mut subscription = client.get_async_pubsub().await?;
+    subscription.subscribe(WAKE).await?;
     subscription.psubscribe(format!("{LIVE_PREFIX}*")).await?;
     Ok(subscription)
 }
@@ -228,6 +236,14 @@ impl Shared for RedisShared {
 
     async fn is_nonce_used(&self, key: &str) -> Result<bool, SharedError> {
         self.commands.clone().exists(format!("aisle:nonce:{key}")).await.map_err(unreachable)
+    }
+
+    async fn wake(&self) -> Result<(), SharedError> {
+        self.commands.clone().publish::<_, _, ()>(WAKE, "").await.map_err(unreachable)
+    }
+
+    fn woken(&self) -> watch::Receiver<()> {
+        self.woken.subscribe()
     }
 
     async fn ping(&self) -> Result<(), SharedError> {

@@ -441,6 +441,7 @@ fn an_offer_keeps_every_revision_that_was_published() {
         };
         for (rev, minor) in [(1, 199), (2, 149)] {
             let commit = OfferCommit {
+                expect_version: u64::from(rev) - 1,
                 offers: vec![row(rev, minor, i64::from(rev))],
                 campaigns: vec![campaign.clone()],
                 down: Vec::new(),
@@ -448,7 +449,9 @@ fn an_offer_keeps_every_revision_that_was_published() {
                 outbox_done: Vec::new(),
                 at: at(i64::from(rev)),
             };
-            offer::commit(&db, commit).await.unwrap();
+            offer::commit(&db, commit.clone()).await.unwrap();
+            let outdated = offer::commit(&db, commit).await;
+            assert!(matches!(outdated, Err(StoreError::Stale)), "{kind}: another one has published since: {outdated:?}");
         }
         let customer = crate::common::customer(&db, 1).await;
         let mut commit = CustomerCommit::new(customer, 0, at(1));

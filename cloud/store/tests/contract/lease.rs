@@ -2,6 +2,7 @@
 
 use aisle_schemas::{
     ids::{InstanceId, Partition},
+    limits::LEASE_LOOK,
     sync::Term,
 };
 use aisle_store::{
@@ -102,8 +103,7 @@ fn as_034_a_write_about_many_partitions_leaves_out_those_that_are_another_s() {
         lease::release(&db, &instance("a"), &held[..1]).await.unwrap();
         take(&db, "b", &parts(0..=0)).await;
         let claimed = held.clone();
-        let still =
-            db.write(move |tx| Box::pin(async move { term::still_held(tx, &instance("a"), &claimed).await })).await.unwrap();
+        let still = db.write(move |tx| Box::pin(async move { term::still_held(tx, &instance("a"), &claimed).await })).await.unwrap();
         assert_eq!(still, parts(1..=3), "{kind}");
     });
 }
@@ -142,5 +142,53 @@ fn as_086_two_instances_that_take_at_the_same_moment_get_different_partitions() 
         let (one, two) = tokio::join!(take(&db, "a", &all), take(&other, "b", &all));
         assert_eq!(one.len() + two.len(), 256, "{kind}");
         assert!(one.iter().all(|(part, _)| two.iter().all(|(taken, _)| taken != part)), "{kind}");
+    });
+}
+
+/// T06: the owner pauses between its fence and its commit, for longer than its lease.
+#[test]
+fn as_088_an_owner_that_hangs_in_mid_transaction_keeps_nobody_out_and_writes_nothing_after() {
+    on_both(|World { db, kind, url }| async move {
+        if kind == "sqlite" {
+            return; // One instance has the file: nobody waits for another.
+        }
+        let (part, term) = take(&db, "a", &parts(7..=7)).await[0];
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let (resume, resumed) = tokio::sync::oneshot::channel::<()>();
+        let paused = tokio::spawn({
+            let db = db.clone();
+            async move {
+                let holder = Holder { owner: instance("a"), term };
+                db.write(move |tx| {
+                    Box::pin(async move {
+                        let holds = term::holds(tx, part, &holder).await?;
+                        begun.send(holds).unwrap();
+                        resumed.await.unwrap();
+                        counter::add_in(tx, "written", "late", 1).await
+                    })
+                })
+                .await
+            }
+        });
+        assert!(has_begun.await.unwrap(), "it holds the partition when it begins");
+
+        // Looks as often as an instance does; the lease ends first, then the database ends the transaction that hangs.
+        let other = Db::connect(&url).await.unwrap();
+        let mut look = tokio::time::interval(LEASE_LOOK);
+        let taken = loop {
+            look.tick().await;
+            match lease::take(&other, Claim { instance: &instance("b"), earlier_life: false }, &[part]).await {
+                Ok(taken) if !taken.is_empty() => break taken,
+                Ok(_) => {}
+                Err(error) => assert!(error.is_transient(), "{error:?}"),
+            }
+        };
+        resume.send(()).unwrap();
+        assert!(paused.await.unwrap().is_err(), "its transaction is gone");
+        assert!(!write_as(&db, "a", part, term).await, "nor does it begin another");
+        assert!(write_as(&other, "b", part, taken[0].1).await);
+        let late = counter::value(&mut other.read().await.unwrap(), "written", "late").await.unwrap();
+        assert_eq!(late, 0, "stale writes");
+        other.close().await;
     });
 }

@@ -129,12 +129,24 @@ impl Ports {
     }
 
     async fn take(&self, id: CustomerId) -> Result<Customer, Refusal> {
-        if let Some(cached) = self.cached.remove(&id) {
+        if let Some(cached) = self.cached.remove(&id)
+            && self.is_newest(&cached).await?
+        {
             return Ok(Arc::unwrap_or_clone(cached));
         }
         let rows = customer::load(&self.db, id, self.clock.now()).await.map_err(Refusal::unavailable)?;
         let rows = rows.ok_or_else(|| Refusal::not_found("customer"))?;
         Customer::from_rows(rows).map_err(Refusal::unavailable)
+    }
+
+    /// Whether no other instance has changed the customer. On a database of one's own nobody else can have.
+    async fn is_newest(&self, customer: &Customer) -> Result<bool, Refusal> {
+        if !self.db.is_shared() {
+            return Ok(true);
+        }
+        let mut connection = self.db.read().await.map_err(Refusal::unavailable)?;
+        let stored = customer::version(&mut connection, customer.id()).await.map_err(Refusal::unavailable)?;
+        Ok(stored == Some(customer.profile.version))
     }
 
     fn keep(&self, customer: Customer) {

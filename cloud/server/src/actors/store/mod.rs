@@ -59,6 +59,8 @@ pub struct DeskPorts {
 /// Everything published, as its owner keeps it.
 #[derive(Clone, Default)]
 pub struct Book {
+    /// Of everything published, as it stood before the rest was read.
+    pub version: u64,
     pub offers: BTreeMap<OfferId, OfferRow>,
     pub live: BTreeMap<OfferId, Arc<LiveOffer>>,
     pub campaigns: BTreeMap<CampaignId, CampaignRow>,
@@ -69,11 +71,12 @@ pub struct Book {
 impl Book {
     /// Reads everything.
     pub async fn load(db: &Db) -> Result<Self, Refusal> {
-        let rows = {
+        let (version, rows) = {
             let mut connection = db.read().await.map_err(Refusal::unavailable)?;
-            offer::all(&mut connection).await.map_err(Refusal::unavailable)?
+            let version = offer::version(&mut connection).await.map_err(Refusal::unavailable)?;
+            (version, offer::all(&mut connection).await.map_err(Refusal::unavailable)?)
         };
-        let mut book = Self::default();
+        let mut book = Self { version, ..Self::default() };
         for row in rows {
             if let Some(published) = &row.published {
                 let rule = rules::compile(published.rule.clone()).await?;
@@ -161,20 +164,33 @@ impl<C: DeskCommand> Job for Asked<C> {
 #[rtype(result = "()")]
 pub struct DeskWork(Box<dyn Job>);
 
+/// Read what another instance may have published. Answers once the snapshot has it.
+#[derive(Message)]
+#[rtype(result = "Result<(), Refusal>")]
+pub struct LookAgain;
+
 /// The way to the owner of the book.
 #[derive(Clone)]
-pub struct Desk(Recipient<DeskWork>);
+pub struct Desk {
+    work: Recipient<DeskWork>,
+    look: Recipient<LookAgain>,
+}
 
 impl Desk {
-    pub fn new(recipient: Recipient<DeskWork>) -> Self {
-        Self(recipient)
+    pub fn new(work: Recipient<DeskWork>, look: Recipient<LookAgain>) -> Self {
+        Self { work, look }
+    }
+
+    /// Waits until the snapshot has what was published anywhere before.
+    pub async fn look_again(&self) -> Result<(), Refusal> {
+        self.look.send(LookAgain).await.map_err(Refusal::unavailable)?
     }
 
     /// Asks and waits for the answer.
     pub async fn ask<C: DeskCommand>(&self, command: C) -> Result<C::Answer, Refusal> {
         let (answer, answered) = oneshot::channel();
         let stopped = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "stopping").retry_after(Duration::from_secs(1));
-        match put(&self.0, "desk", DeskWork(Box::new(Asked { command, answer }))) {
+        match put(&self.work, "desk", DeskWork(Box::new(Asked { command, answer }))) {
             Ok(()) => {}
             Err(Unsent::Full(_)) => {
                 return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy").retry_after(Duration::from_secs(1)));
@@ -271,6 +287,32 @@ impl Handler<DeskWork> for StoreDesk {
     }
 }
 
+impl Handler<LookAgain> for StoreDesk {
+    type Result = AtomicResponse<Self, Result<(), Refusal>>;
+    fn handle(&mut self, LookAgain: LookAgain, _context: &mut Self::Context) -> Self::Result {
+        let ports = Arc::clone(&self.ports);
+        let known = self.book.as_ref().map(|book| book.version);
+        let look = async move {
+            let version = {
+                let mut connection = ports.db.read().await.map_err(Refusal::unavailable)?;
+                offer::version(&mut connection).await.map_err(Refusal::unavailable)?
+            };
+            if known == Some(version) {
+                return Ok(None);
+            }
+            let book = Book::load(&ports.db).await?;
+            ports.snapshot.send_replace(Arc::new(book.catalogue().map_err(Refusal::unavailable)?));
+            Ok(Some(book))
+        };
+        AtomicResponse::new(Box::pin(look.into_actor(self).map(|looked: Result<Option<Book>, Refusal>, actor, _| {
+            if let Some(book) = looked? {
+                actor.book = Some(book);
+            }
+            Ok(())
+        })))
+    }
+}
+
 /// Commits and says what the book is then. The snapshot is built first, so that nothing is committed that could not be shown.
 async fn commit(ports: &DeskPorts, mut book: Book, changes: DeskChanges, now: DateTime<Utc>) -> Result<Book, Refusal> {
     let DeskChanges { offers, live, campaigns, text, products, down, outbox } = changes;
@@ -290,11 +332,13 @@ async fn commit(ports: &DeskPorts, mut book: Book, changes: DeskChanges, now: Da
             StoreError::Conflict(_) => Refusal::conflict("text_published"),
             error => Refusal::unavailable(error),
         })?;
+        book.version += 1;
     }
     if !offers.is_empty() || !campaigns.is_empty() {
         let outbox_put = outbox.into_iter().map(|message| OutboxNew { message, traceparent: None, at: now }).collect();
-        let commit = OfferCommit { offers, campaigns, down, outbox_put, outbox_done: Vec::new(), at: now };
+        let commit = OfferCommit { expect_version: book.version, offers, campaigns, down, outbox_put, outbox_done: Vec::new(), at: now };
         let (logged, rows) = offer::commit(&ports.db, commit).await.map_err(Refusal::unavailable)?;
+        book.version += 1;
         // Readers must find the new snapshot when they hear of it.
         ports.snapshot.send_replace(Arc::new(snapshot));
         ports.feed.push(Committed { outbox: rows, logged, reread: false });

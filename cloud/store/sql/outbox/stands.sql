@@ -1,0 +1,1 @@
+SELECT place FROM outbox WHERE place = $1
