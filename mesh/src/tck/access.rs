@@ -353,7 +353,9 @@ async fn try_will(endpoint: &Endpoint, accounts: &[Account]) -> Result<(bool, &'
     let topic = Topic::SyncWelcome { part: own.partition(), node: own.clone() }.build();
     let forged = Will { topic: topic.clone(), payload: PROBE.as_bytes().into(), retain: true, content_type: None };
     match Peer::connect(endpoint, account, Manner { will: Some(forged), ..Manner::default() }).await {
-        Err(Gone::Lost(_)) => return Ok((true, "refused with the connection")),
+        Err(Gone::Lost(LostReason::Refused(_) | LostReason::Closed | LostReason::Disconnected(_))) => {
+            return Ok((true, "refused with the connection"));
+        }
         Err(gone) => return Err(gone),
         Ok(peer) => peer.cut(),
     }

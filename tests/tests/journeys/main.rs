@@ -8,6 +8,7 @@ mod cut_line;
 mod doors;
 mod enrolment;
 mod killed_node;
+mod outside_checks;
 mod owner_failover;
 mod quarantine;
 mod strangers;
