@@ -1,6 +1,8 @@
 //! What keeps others out of a cloud behind TLS, guesses at a sign-in code that come all at once, how much one account or address may ask for, and what a
 //! box that nobody wrote here sees of the cloud.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at its first surprise")]
+
 mod common;
 
 use aisle_cloud::config::LimitsConfig;

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use aisle_mesh::broker::{Access, AccessRules, Broker, Bus, Credential, EmbeddedBroker, EmbeddedConfig, Role};
+use aisle_mesh::broker::{Access, AccessRules, Broker, Bus, Credential, EmbeddedBroker, EmbeddedConfig};
 use aisle_mesh::clock::SystemClock;
 use aisle_mesh::tck::client::{CloudAccount, NodeAccount};
 use aisle_mesh::tck::{Endpoint, Identities, edge};
