@@ -192,7 +192,11 @@ fn node_report() -> NodeReport {
     NodeReport {
         software: "0.1.0".into(),
         alarms: vec![NodeAlarm::StorageNearlyFull],
-        class_a: ClassBudget { used_bytes: Count::new(1_717_986_918), budget_bytes: Count::new(2_147_483_648), pending: Count::new(700_000) },
+        class_a: ClassBudget {
+            used_bytes: Count::new(1_717_986_918),
+            budget_bytes: Count::new(2_147_483_648),
+            pending: Count::new(700_000),
+        },
         class_c: ClassBudget { used_bytes: Count::new(1_180_220), budget_bytes: Count::new(8_589_934_592), pending: Count::new(2_000) },
         offline_days: Some(3),
         at: at(),

@@ -292,6 +292,8 @@ struct Started {
 }
 
 async fn start(config: CloudConfig, clock: Arc<dyn Clock>, sink: MailSink, metrics: &'static Metrics) -> Result<Started, CloudError> {
+    // Before anything else runs: a taken port is the commonest mistake, and costs nothing yet.
+    let listener = TcpListener::bind(config.http_addr).map_err(|source| CloudError::Listen { address: config.http_addr, source })?;
     let keys = match &config.signing_key {
         Some(key) => Keys::from_hex(key.expose_secret()),
         None => Keys::from_file(&config.signing_key_file),
@@ -359,7 +361,7 @@ async fn start(config: CloudConfig, clock: Arc<dyn Clock>, sink: MailSink, metri
         metrics,
         stopping,
     });
-    let http = listen(config.http_addr, cloud).map_err(|source| CloudError::Listen { address: config.http_addr, source })?;
+    let http = listen(listener, cloud).map_err(|source| CloudError::Listen { address: config.http_addr, source })?;
     let told = Ready { http: http.address, broker: broker_addr, public_key };
     tracing::info!(instance = %config.instance, http = %told.http, "cloud serves");
     let mut tasks = owners.tasks;
@@ -448,8 +450,7 @@ fn known_schemas() -> std::collections::BTreeSet<String> {
         .collect()
 }
 
-fn listen(address: SocketAddr, cloud: web::Data<Cloud>) -> std::io::Result<Http> {
-    let listener = TcpListener::bind(address)?;
+fn listen(listener: TcpListener, cloud: web::Data<Cloud>) -> std::io::Result<Http> {
     let address = listener.local_addr()?;
     let server = HttpServer::new(move || App::new().app_data(cloud.clone()).wrap(from_fn(routes::serve::serve)).configure(routes::mount))
         .workers(HTTP_WORKERS)

@@ -11,4 +11,5 @@ mod killed_node;
 mod outside_checks;
 mod owner_failover;
 mod quarantine;
+mod start_up;
 mod strangers;

@@ -9,7 +9,8 @@ use aisle_schemas::{
         FieldError,
         cloud::{
             BookmarkAdd, CampaignDraft, CandidateRequest, CloudCheckIn, ConsentChange, ContextReport, DialogueReply, LegalText, MeChange,
-            OfferDraft, OperatorDecision, OutcomeReport, PassRequest, SalesReport, ScreenCommandRequest, SignInFinish, SignInStart, TapClaim,
+            OfferDraft, OperatorDecision, OutcomeReport, PassRequest, SalesReport, ScreenCommandRequest, SignInFinish, SignInStart,
+            TapClaim,
         },
     },
     offer::Product,

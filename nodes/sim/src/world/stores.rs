@@ -175,7 +175,7 @@ pub fn displays() -> Vec<NfcProgramme> {
             zone: zone(device.zone),
             invitation: generic(
                 ("Antippen und merken", "Tap to keep this"),
-                ("Das Angebot kommt auf dein Telefon.", "The offer comes to your phone."),
+                ("Das Angebot kommt auf Ihr Telefon.", "The offer comes to your phone."),
             ),
             subscription: OfferSubscription { categories: Vec::new(), duration_s: OFFER_S, offers_max: OFFERS_MAX },
         })
