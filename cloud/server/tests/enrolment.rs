@@ -100,6 +100,9 @@ async fn a_claim_that_ran_out_or_was_never_made_gives_nothing() {
     assert!(matches!(life, Err(OfficeError::Life)));
     let store = office.claim(&"nowhere".parse().unwrap(), None, None, TimeDelta::hours(1), cloud.now()).await;
     assert!(matches!(store, Err(OfficeError::Store(_))));
+    let nobody = Some("n99".parse().unwrap());
+    let replaced = office.claim(&STORE.parse().unwrap(), Some("n2".parse().unwrap()), nobody, TimeDelta::hours(1), cloud.now()).await;
+    assert!(matches!(replaced, Err(OfficeError::Node(_))));
 }
 
 #[tokio::test]

@@ -168,6 +168,21 @@ fn as_049_a_poison_record_rolls_the_batch_back_and_then_goes_to_quarantine_alone
 }
 
 #[test]
+fn as_049_a_record_that_no_error_text_can_repeat_is_quarantined_too() {
+    on_both(|w| async move {
+        let owner = Owner::new(w.db, &["t.s1.n1"]).await;
+        let n1 = node_id("t.s1.n1");
+        owner.hello(&n1, 1).await;
+        let records = vec![world::unspeakable(1, &n1, owner.now())];
+        let applied = owner.apply_with(ApplyMode::Savepoints, &n1, Stream::Audit, 0, records).await.unwrap();
+        assert_eq!((applied.cursor, applied.quarantined), (Seq::new(1), 1), "{}", w.kind);
+        let quarantine = quarantine::open(&mut owner.db.read().await.unwrap(), 10).await.unwrap();
+        let [one] = quarantine.as_slice() else { panic!("{quarantine:?}") };
+        assert!(!one.error.contains('\0') && one.error.len() < 4_096, "{}", one.error.len());
+    });
+}
+
+#[test]
 fn as_050_fifty_poison_records_in_a_row_stop_a_class_a_stream_at_the_fiftieth() {
     on_both(|w| async move {
         let owner = Owner::new(w.db, &["t.s1.n1"]).await;

@@ -204,13 +204,18 @@ async fn shut_out(tx: &mut Tx, node: &NodeId, at: DateTime<Utc>) -> Result<u64, 
     run!(tx, execute, "enrolment/revoke_certificates.sql", node, at)
 }
 
+/// Whether there is, or was, a node of this name.
+pub async fn is_known(conn: &mut Conn, node: &NodeId) -> Result<bool, StoreError> {
+    let known: Option<(bool,)> = run!(conn, fetch_optional: (bool,), "enrolment/is_known.sql", node)?;
+    Ok(known.is_some())
+}
+
 /// Shuts a node out: its data stops at the next transaction (AS-106), its certificates and open claims are void. `None` where there is no
 /// such node, else how many certificates were good until now.
 pub async fn revoke(db: &Db, node: NodeId, at: DateTime<Utc>, entry: EventId) -> Result<Option<u64>, StoreError> {
     db.write(move |tx| {
         Box::pin(async move {
-            let known: Option<(bool,)> = run!(tx, fetch_optional: (bool,), "enrolment/is_known.sql", &node)?;
-            if known.is_none() {
+            if !is_known(tx, &node).await? {
                 return Ok(None);
             }
             let certificates = shut_out(tx, &node, at).await?;

@@ -2,7 +2,7 @@
 //!
 //! Owns [`Ownership`]. Takes what surveys, leases, broker and clock say; emits work for the shell in batches: one statement renews all
 //! leases, one looks for free partitions, one takes what is missing. Pure: time and randomness are arguments. On failure of a statement
-//! nothing changes here, and the deadline of each lease decides.
+//! nothing changes here: a renewal is tried again soon, and the deadline of each lease decides.
 
 use std::time::Duration;
 
@@ -19,6 +19,9 @@ use super::{
     partition::{Input, Machine, Output, Tenure},
     turn::{Moment, Turn, earliest},
 };
+
+/// Until a renewal that failed is tried again: several tries fit before the deadline, and a database in trouble is not hammered.
+const RENEW_AGAIN: Duration = Duration::from_millis(250);
 
 /// How long an instance without a link keeps its partitions while another one has a link (AS-091).
 pub const UNLINKED_MAX: Duration = Duration::from_secs(10);
@@ -246,7 +249,10 @@ impl Ownership {
                     }
                 }
             }
-            OwnershipInput::RenewFailed => self.renewing = false,
+            OwnershipInput::RenewFailed => {
+                self.renewing = false;
+                self.renew_at = now.plus(RENEW_AGAIN);
+            }
             OwnershipInput::Released => {
                 self.releasing = self.releasing.saturating_sub(1);
                 self.balance(turn, Vec::new(), &mut gathered, out);
@@ -447,6 +453,17 @@ mod tests {
                 _ => None,
             })
             .unwrap_or_default()
+    }
+
+    #[test]
+    fn as_087_a_renewal_that_failed_is_tried_again_before_the_deadline() {
+        let mut run = Run::holding_all();
+        let asked = run.at(2_000, OwnershipInput::Tick);
+        assert!(asked.iter().any(|output| matches!(output, OwnershipOutput::Renew(_))), "{asked:?}");
+        run.at(2_010, OwnershipInput::RenewFailed);
+        run.renewed(2_500);
+        run.at(4_500, OwnershipInput::Tick);
+        assert_eq!(run.held(), PARTITIONS);
     }
 
     #[test]

@@ -94,6 +94,12 @@ impl Office {
         if replaces.as_ref() == Some(&node) {
             return Err(OfficeError::Itself);
         }
+        // Said now, to the operator: the box that redeems the claim could do nothing about it.
+        if let Some(replaced) = &replaces
+            && !enrolment::is_known(&mut self.db.read().await?, replaced).await?
+        {
+            return Err(OfficeError::Node(replaced.clone()));
+        }
         let claim = Claim { node: node.clone(), secret: fresh::secret(), authority: self.authority.fingerprint() };
         let expires_at = now + life;
         let new = NewClaim { hash: claim.hash(), node, replaces, made_at: now, expires_at, audit: fresh::id(now, EventId::new) };

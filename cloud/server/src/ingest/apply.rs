@@ -304,7 +304,11 @@ async fn set_aside(tx: &mut Tx, work: &Work, record: &ReceivedRecord, poison: &P
     Ok(())
 }
 
-/// An error with its causes on one line.
+/// Longest text that is kept of an error, in characters: it may repeat what a record held.
+const ERROR_CHARS_MAX: usize = 2_048;
+
+/// An error with its causes on one line. It may repeat words of a record, so it is cut, and what no text column takes (PostgreSQL: NUL) or no
+/// page shows is replaced.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -313,5 +317,5 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         text.push_str(&error.to_string());
         cause = error.source();
     }
-    text
+    text.chars().take(ERROR_CHARS_MAX).map(|char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char }).collect()
 }

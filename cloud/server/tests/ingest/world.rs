@@ -166,6 +166,16 @@ pub fn unreadable(seq: u64, node: &NodeId, time: DateTime<Utc>) -> ReceivedRecor
     received(seq, event)
 }
 
+/// A record whose body says a word that nobody knows and no PostgreSQL text can hold.
+pub fn unspeakable(seq: u64, node: &NodeId, time: DateTime<Utc>) -> ReceivedRecord {
+    let mut event = event_of(seq, node, "aisle.order.done.v1", time);
+    event.subject = Some("order/1".to_owned());
+    let long = "x".repeat(8_000);
+    event.data =
+        Some(to_raw_value(&serde_json::json!({ "order": EventId::new(1, [7; 10]), "outcome": format!("\0{long}") })).expect("serialises"));
+    received(seq, event)
+}
+
 fn write(node_text: &str, n: u8, stream: DownStream, type_name: &str, subject: &str, value: Option<u32>) -> DownWrite {
     DownWrite {
         node: node(node_text),
