@@ -1,5 +1,5 @@
 # make demo: the whole mesh in one process · make test: everything CI runs · make lint · make schemas: generated files
-.PHONY: demo test test-deps test-web test-rust lint schemas screens bench
+.PHONY: demo test test-deps test-web test-rust fuzz lint schemas screens bench
 SHELL := bash
 
 demo: ## needs Rust and Node alone
@@ -13,8 +13,12 @@ test-deps: ## what the tests start: brokers, databases, browser
 test-web:
 	cd web && npm ci --ignore-scripts --no-audit --no-fund && npm run check && npm test
 
+# The property tests draw the same cases each time, so that the same code gets the same answer; `make fuzz` draws new ones.
 test-rust:
-	cargo nextest run --workspace --no-fail-fast
+	PROPTEST_RNG_SEED=20261124 cargo nextest run --workspace --no-fail-fast
+
+fuzz: ## every parser and state machine that meets the outside, with new cases; CASES=… says how many
+	PROPTEST_CASES=$(or $(CASES),20000) cargo nextest run --profile fuzz --workspace -E 'binary(properties)'
 
 lint:
 	cargo fmt --all --check

@@ -418,3 +418,14 @@ fn as_006_a_stored_record_is_framed_without_being_read() {
     let framed: Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(framed, json!({"a": 1, "stream": "tele", "epoch": "1-0000000000000001", "seq": "7", "relogof": "1-0000000000000001/3"}));
 }
+
+/// The reader of JSON is off by a last bit for such numbers unless told to be exact; the amount of a body must be what was sent.
+#[test]
+fn a_number_is_written_as_it_was_read_to_the_last_bit() {
+    for number in ["13945954332183237633", "0.30000000000000004", "1.3946009202453015e19"] {
+        let read: f64 = serde_json::from_str(number).unwrap();
+        let exact: f64 = number.parse().unwrap();
+        assert_eq!(read.to_bits(), exact.to_bits(), "{number}");
+        assert_eq!(serde_json::from_str::<f64>(&serde_json::to_string(&read).unwrap()).unwrap().to_bits(), exact.to_bits(), "{number}");
+    }
+}
