@@ -7,6 +7,7 @@
 pub mod broker;
 pub mod clock;
 pub mod config;
+pub mod jobs;
 pub mod link;
 pub mod supervision;
 pub mod sync;

@@ -10,11 +10,13 @@ use std::{
     time::Duration,
 };
 
-use aisle_mesh::clock::{Clock, sleep_towards};
+use aisle_mesh::{
+    clock::{Clock, sleep_towards},
+    jobs::Jobs,
+};
 use aisle_schemas::ids::CustomerId;
 use aisle_store::{Db, StoreError, customer};
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::{
@@ -103,7 +105,7 @@ pub async fn run(
     mut stopping: watch::Receiver<bool>,
 ) {
     let mut due = Due::default();
-    let mut waking = FuturesUnordered::new();
+    let mut waking = Jobs::default();
     let mut read_again = true;
     let mut look = tokio::time::interval(LOOK);
     while !*stopping.borrow() {

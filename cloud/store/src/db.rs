@@ -22,6 +22,8 @@ use crate::{dialect, error::StoreError, migrate, writer::Writer};
 
 /// Connections that one instance holds to PostgreSQL: more only queue inside it.
 pub const PG_CONNECTIONS_MAX: u32 = 24;
+/// Connections beside them for leases of partitions alone: whoever keeps them must never wait behind the work that they allow.
+pub const PG_LEASE_CONNECTIONS_MAX: u32 = 2;
 /// Readers of the SQLite file beside its one writer.
 pub const SQLITE_READERS_MAX: u32 = 4;
 
@@ -37,7 +39,7 @@ pub struct Db {
 
 #[derive(Clone)]
 enum Inner {
-    Pg(PgPool),
+    Pg { work: PgPool, leases: PgPool },
     Sqlite { read: SqlitePool, write: Writer },
 }
 
@@ -57,13 +59,10 @@ impl Db {
                 .await?;
             Inner::Sqlite { read, write }
         } else {
-            let pool = PgPoolOptions::new()
-                .max_connections(PG_CONNECTIONS_MAX)
-                .acquire_timeout(dialect::ACQUIRE_TIMEOUT)
-                .connect_with(dialect::pg_options(url)?)
-                .await?;
-            migrate::pg(&pool).await?;
-            Inner::Pg(pool)
+            let pool = |connections| PgPoolOptions::new().max_connections(connections).acquire_timeout(dialect::ACQUIRE_TIMEOUT);
+            let work = pool(PG_CONNECTIONS_MAX).connect_with(dialect::pg_options(url)?).await?;
+            migrate::pg(&work).await?;
+            Inner::Pg { work, leases: pool(PG_LEASE_CONNECTIONS_MAX).connect_lazy_with(dialect::pg_options(url)?) }
         };
         let salt = i64::from(std::process::id()) & ((1 << PLACE_SALT_BITS) - 1);
         let db = Self { inner, place: Arc::new(AtomicI64::new(0)), salt };
@@ -76,7 +75,7 @@ impl Db {
     #[must_use]
     pub fn is_shared(&self) -> bool {
         match &self.inner {
-            Inner::Pg(_) => true,
+            Inner::Pg { .. } => true,
             Inner::Sqlite { .. } => false,
         }
     }
@@ -84,7 +83,7 @@ impl Db {
     /// A connection for reads. On SQLite it sees the last commit and never waits for the writer.
     pub async fn read(&self) -> Result<Conn, StoreError> {
         Ok(match &self.inner {
-            Inner::Pg(pool) => Conn(Kind::Pg(pool.acquire().await?)),
+            Inner::Pg { work, leases: _ } => Conn(Kind::Pg(work.acquire().await?)),
             Inner::Sqlite { read, write: _ } => Conn(Kind::SqliteRead(read.acquire().await?)),
         })
     }
@@ -98,21 +97,19 @@ impl Db {
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
         match &self.inner {
-            Inner::Pg(pool) => {
-                let transaction = pool.begin().await.map_err(StoreError::from)?;
-                let mut tx = Tx(Conn(Kind::PgTx(transaction)));
-                let outcome = work(&mut tx).await;
-                match outcome {
-                    Ok(value) => {
-                        tx.commit().await?;
-                        Ok(value)
-                    }
-                    Err(error) => {
-                        tx.roll_back().await;
-                        Err(error)
-                    }
-                }
-            }
+            Inner::Pg { work: pool, leases: _ } => write_pg(pool, work).await,
+            Inner::Sqlite { read: _, write } => write.run(work).await,
+        }
+    }
+
+    /// As [`write`](Self::write), for leases of partitions: never behind other work of this instance.
+    pub(crate) async fn write_lease<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, StoreError>> + Send + 'static,
+    {
+        match &self.inner {
+            Inner::Pg { work: _, leases } => write_pg(leases, work).await,
             Inner::Sqlite { read: _, write } => write.run(work).await,
         }
     }
@@ -130,11 +127,33 @@ impl Db {
     /// Stops the writer after the units it has, and closes the connections.
     pub async fn close(&self) {
         match &self.inner {
-            Inner::Pg(pool) => pool.close().await,
+            Inner::Pg { work, leases } => {
+                work.close().await;
+                leases.close().await;
+            }
             Inner::Sqlite { read, write } => {
                 write.close().await;
                 read.close().await;
             }
+        }
+    }
+}
+
+async fn write_pg<T, E, F>(pool: &PgPool, work: F) -> Result<T, E>
+where
+    E: From<StoreError>,
+    F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
+{
+    let transaction = pool.begin().await.map_err(StoreError::from)?;
+    let mut tx = Tx(Conn(Kind::PgTx(transaction)));
+    match work(&mut tx).await {
+        Ok(value) => {
+            tx.commit().await?;
+            Ok(value)
+        }
+        Err(error) => {
+            tx.roll_back().await;
+            Err(error)
         }
     }
 }

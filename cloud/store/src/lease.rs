@@ -41,7 +41,7 @@ pub struct Claim<'a> {
 /// Says that the instance lives and whether it has a link; returns what it sees.
 pub async fn survey(db: &Db, instance: &InstanceId, earlier_life: bool, linked: bool) -> Result<Neighbours, StoreError> {
     let instance = instance.clone();
-    db.write(move |tx| {
+    db.write_lease(move |tx| {
         Box::pin(async move {
             run!(tx, execute, pair "lease/beat", &instance, millis(LEASE), linked)?;
             let (linked, Json(free)): (i64, Json<Vec<i64>>) =
@@ -58,7 +58,7 @@ pub async fn take(db: &Db, claim: Claim<'_>, wish: &[Partition]) -> Result<Vec<(
     let Claim { instance, earlier_life } = claim;
     let instance = instance.clone();
     let wish: Vec<i64> = wish.iter().map(|part| i64::from(part.0)).collect();
-    db.write(move |tx| {
+    db.write_lease(move |tx| {
         Box::pin(async move {
             let taken: Vec<(i64,)> = run!(tx, fetch_all: (i64,), pair "lease/take", &instance, millis(LEASE), Json(&wish), earlier_life)?;
             let taken: Vec<i64> = taken.into_iter().map(|(part,)| part).collect();
@@ -75,7 +75,7 @@ pub async fn take(db: &Db, claim: Claim<'_>, wish: &[Partition]) -> Result<Vec<(
 /// Renews what is held; returns what still was. A partition that is missing has another owner.
 pub async fn renew(db: &Db, instance: &InstanceId, held: &[(Partition, Term)]) -> Result<Vec<Partition>, StoreError> {
     let (instance, held) = (instance.clone(), mine(held));
-    db.write(move |tx| {
+    db.write_lease(move |tx| {
         Box::pin(async move {
             let renewed: Vec<(i64,)> = run!(tx, fetch_all: (i64,), pair "lease/renew", &instance, millis(LEASE), Json(&held))?;
             Ok(renewed.into_iter().filter_map(|(part,)| partition(part)).collect())
@@ -87,13 +87,13 @@ pub async fn renew(db: &Db, instance: &InstanceId, held: &[(Partition, Term)]) -
 /// Gives back what is held, free for others at once.
 pub async fn release(db: &Db, instance: &InstanceId, held: &[(Partition, Term)]) -> Result<(), StoreError> {
     let (instance, held) = (instance.clone(), mine(held));
-    db.write(move |tx| Box::pin(async move { run!(tx, execute, pair "lease/release", &instance, Json(&held)).map(drop) })).await
+    db.write_lease(move |tx| Box::pin(async move { run!(tx, execute, pair "lease/release", &instance, Json(&held)).map(drop) })).await
 }
 
 /// The instance stops in order: nobody need wait for its sign of life to end.
 pub async fn leave(db: &Db, instance: &InstanceId) -> Result<(), StoreError> {
     let instance = instance.clone();
-    db.write(move |tx| Box::pin(async move { run!(tx, execute, "lease/leave.sql", &instance).map(drop) })).await
+    db.write_lease(move |tx| Box::pin(async move { run!(tx, execute, "lease/leave.sql", &instance).map(drop) })).await
 }
 
 fn partition(number: i64) -> Option<Partition> {
