@@ -1,5 +1,5 @@
 # make demo: the whole mesh in one process · make test: everything CI runs · make lint · make schemas: generated files
-.PHONY: demo test test-deps test-web test-rust fuzz lint schemas screens bench
+.PHONY: demo test test-deps test-web test-rust fuzz lint deny schemas screens bench
 SHELL := bash
 
 demo: ## needs Rust and Node alone
@@ -24,12 +24,23 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 
+# Not a part of `test`: installing it takes longer than the tests may. Licences, sources and banned crates are checked there by
+# tests/tests/licences.rs, from the same deny.toml.
+deny: ## licences, sources, banned crates by cargo-deny, and known weaknesses where their list can be fetched
+	@command -v cargo-deny >/dev/null || cargo install cargo-deny --locked
+	cargo deny check licenses bans sources
+	@if cargo deny fetch db; then cargo deny check --disable-fetch advisories; \
+	else echo '*** KNOWN WEAKNESSES WERE NOT CHECKED: the list of advisories cannot be fetched ***' >&2; fi
+
 schemas: ## JSON Schema, AsyncAPI, OpenAPI, TypeScript, golden examples
 	cargo run -q -p aisle-schemas --example write
 
 screens: ## the screenshots of docs/screens
 	UPDATE_SCREENS=1 cargo nextest run -p aisle-tests -E 'binary(browser)'
 
-bench: test-deps ## docs/PERFORMANCE.md: five rounds with their limits, then a minute of chaos
-	cargo run --release -- bench run --out target/bench.json
+bench: test-deps ## docs/PERFORMANCE.md: five rounds with their limits, a reconnect of 5,000, 1,000 devices, two weeks alone, a minute of chaos
+	cargo run --release -- bench run --stores 1032 --out target/bench.json
+	cargo run --release -- bench run --scenario S11 --stores 5000 --nodes 0 --rounds 1
+	cargo run --release -- bench devices
+	cargo run --release -- bench offline
 	cargo run --release -- bench chaos --for 60s

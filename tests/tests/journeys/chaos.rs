@@ -22,7 +22,18 @@ async fn nothing_accepted_is_lost_doubled_or_disordered_while_everything_dies() 
         return Ok(());
     }
     let program = binary().await?.to_owned();
-    let world = WorldPlan { program, public_key_of, hollow: 6, nodes: 1, seed: SEED, database: None, redis: None };
+    let world = WorldPlan {
+        program,
+        public_key_of,
+        hollow: 6,
+        nodes: 1,
+        instances: 1,
+        screens: 0,
+        seed: SEED,
+        database: None,
+        redis: None,
+        broker: None,
+    };
     let plan = ChaosPlan { span: SPAN, seed: SEED, pace: Pace::PerSecond(EVENTS_PER_S) };
     let report = run_chaos(&world, &plan, Mix { plays_per_fact: 3 }).await?;
     assert!(report.ledger.accepted > 0 && !report.rounds.is_empty(), "{report}");

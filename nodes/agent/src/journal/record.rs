@@ -24,6 +24,20 @@ pub struct NewRecord {
     pub(super) event: Vec<u8>,
 }
 
+impl NewRecord {
+    /// Its id, which it keeps for good.
+    #[must_use]
+    pub const fn id(&self) -> EventId {
+        self.id
+    }
+
+    /// The stream that it will stand in.
+    #[must_use]
+    pub const fn stream(&self) -> Stream {
+        self.stream
+    }
+}
+
 /// Makes records of this node.
 #[derive(Clone)]
 pub struct RecordMaker {

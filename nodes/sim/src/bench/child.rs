@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child as Process, Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 /// Bytes of a child's log that an error shows.
 const LOG_SHOWN: usize = 4_000;
@@ -92,6 +92,29 @@ impl Child {
         Ok(())
     }
 
+    /// Lets it stand still as it is, as a machine does whose host is busy elsewhere.
+    ///
+    /// # Errors
+    /// When it cannot be signalled.
+    pub fn pause(&self) -> Result<()> {
+        self.signal("-STOP")
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    /// When it cannot be signalled.
+    pub fn resume(&self) -> Result<()> {
+        self.signal("-CONT")
+    }
+
+    fn signal(&self, signal: &str) -> Result<()> {
+        let kill = find_program("kill", "procps", &[])?;
+        let status = Command::new(kill).args([signal, &self.pid().to_string()]).status().context("failed to run kill")?;
+        ensure!(status.success(), "kill {signal} {} ended with {status}", self.recipe.name);
+        Ok(())
+    }
+
     /// Starts it again where it ended.
     ///
     /// # Errors
@@ -168,5 +191,20 @@ mod tests {
         assert!(child.has_ended().unwrap() && child.check().is_err());
         child.start_again().unwrap();
         assert!(child.pid() != first && !child.has_ended().unwrap());
+    }
+
+    #[test]
+    fn a_paused_child_stands_still_and_can_still_be_killed() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = find_program("tail", "coreutils", &[]).unwrap();
+        let args = ["-f", "/dev/null"].map(ToOwned::to_owned).to_vec();
+        let recipe = Recipe { name: "tail".to_owned(), program, args, folder: folder.path().to_owned(), run_as: None };
+        let mut child = Child::start(recipe).unwrap();
+        child.pause().unwrap();
+        assert!(!child.has_ended().unwrap());
+        child.resume().unwrap();
+        child.pause().unwrap();
+        child.kill().unwrap();
+        assert!(child.has_ended().unwrap());
     }
 }

@@ -25,7 +25,11 @@ pub fn quantiles(figures: &mut Figures, name: &str, latency: &Latency) {
 pub struct Spread {
     pub median: f64,
     pub min: f64,
+    /// The largest of fewer than a hundred values.
+    pub p99: f64,
     pub max: f64,
+    /// Rounds that have the figure; in a run of chaos, faults of the kind.
+    pub values: usize,
 }
 
 /// What a bench found.
@@ -62,7 +66,9 @@ fn spread(mut values: Vec<f64>) -> Option<Spread> {
     let middle = values.len() / 2;
     let (min, max, upper) = (*values.first()?, *values.last()?, *values.get(middle)?);
     let lower = if values.len().is_multiple_of(2) { *values.get(middle.checked_sub(1)?)? } else { upper };
-    Some(Spread { median: f64::midpoint(lower, upper), min, max })
+    // The nearest rank: the smallest value that 99 of 100 do not exceed.
+    let p99 = *values.get((values.len() * 99).div_ceil(100).checked_sub(1)?)?;
+    Some(Spread { median: f64::midpoint(lower, upper), min, p99, max, values: values.len() })
 }
 
 impl fmt::Display for Report {
@@ -71,9 +77,10 @@ impl fmt::Display for Report {
         for (name, value) in conditions {
             writeln!(f, "{name:<28} {value}")?;
         }
-        writeln!(f, "\n{:<40} {:>12} {:>12} {:>12}   ({} rounds)", "figure", "median", "min", "max", rounds.len())?;
-        for (name, Spread { median, min, max }) in figures {
-            writeln!(f, "{name:<40} {median:>12.2} {min:>12.2} {max:>12.2}")?;
+        let rounds = rounds.len();
+        writeln!(f, "\n{:<44} {:>12} {:>12} {:>12} {:>12} {:>6}   ({rounds} rounds)", "figure", "median", "min", "p99", "max", "values")?;
+        for (name, Spread { median, min, p99, max, values }) in figures {
+            writeln!(f, "{name:<44} {median:>12.2} {min:>12.2} {p99:>12.2} {max:>12.2} {values:>6}")?;
         }
         writeln!(f)?;
         for note in notes {
@@ -97,9 +104,11 @@ mod tests {
     #[test]
     fn the_median_of_rounds_is_told_with_its_extremes() {
         let report = Report::new(BTreeMap::new(), vec![round(3.0), round(1.0), round(10.0)], Verdict::default(), Vec::new());
-        assert_eq!(report.figures["x"], Spread { median: 3.0, min: 1.0, max: 10.0 });
+        assert_eq!(report.figures["x"], Spread { median: 3.0, min: 1.0, p99: 10.0, max: 10.0, values: 3 });
         let even = Report::new(BTreeMap::new(), vec![round(3.0), round(1.0)], Verdict::default(), Vec::new());
         assert_eq!(even.figures["x"].median, 2.0);
+        let many = Report::new(BTreeMap::new(), (1..=200).map(|value| round(f64::from(value))).collect(), Verdict::default(), Vec::new());
+        assert_eq!((many.figures["x"].p99, many.figures["x"].max), (198.0, 200.0));
     }
 
     #[test]

@@ -6,10 +6,19 @@
 mod chaos;
 mod child;
 mod customers;
+mod database;
+mod devices;
+mod disk;
 mod door;
+mod fault;
 mod figures;
+mod hops;
+mod instance;
 mod limits;
 mod load;
+mod offline;
+mod plan;
+mod publish;
 mod scenario;
 mod servers;
 mod tap;
@@ -18,16 +27,18 @@ mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aisle_mesh::clock::{Clock, SystemClock};
 use anyhow::{Context, Result, bail, ensure};
 
-pub use chaos::{Chaos, ChaosPlan, Fault};
+pub use chaos::{Chaos, ChaosPlan, Pace};
+pub use devices::DevicesPlan;
+pub use fault::Fault;
 pub use figures::{Figures, Report, Spread};
-pub use load::Pace;
+pub use offline::{FillJournal, Filled, JournalOrder, OfflinePlan};
+pub use plan::{BenchPlan, Scenario};
 pub use world::{World, WorldPlan};
 
 use crate::client::Customer;
@@ -35,6 +46,7 @@ use crate::hollow::{Fleet, FleetPlan, Mix};
 use crate::ledger::Ledger;
 use crate::proxy::{FaultProxy, Line, State};
 use limits::PassThrough;
+use publish::Marketer;
 use scenario::Outage;
 use usage::{FOREIGN_SHARE_MAX, memory_bytes};
 
@@ -44,6 +56,10 @@ const ROWS_MAX: usize = 2_000;
 const CUSTOMERS: usize = 64;
 /// Visits of each customer for which passes are fetched in advance.
 const VISITS_EACH: usize = 100;
+/// Stores that carry the load of S1, as far as there are so many; and then all.
+const STORES: [usize; 4] = [1, 10, 100, 1_000];
+/// Stores behind the line that is cut in S3, at most: all others are live.
+const AWAY_MAX: usize = 32;
 /// Even loads of S1, events a second.
 const RATES: [f64; 2] = [200.0, 1_000.0];
 /// People at the door each second in S1.
@@ -53,50 +69,13 @@ const TAPS_PER_S: f64 = 10.0;
 /// Events that wait behind the cut line in S3.
 const BACKLOG: usize = 100_000;
 
-/// What can be measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scenario {
-    S1,
-    S2,
-    S3,
-    S4,
-    S5,
-    S11,
-}
-
-impl FromStr for Scenario {
-    type Err = anyhow::Error;
-    fn from_str(text: &str) -> Result<Self> {
-        Ok(match text {
-            "S1" | "s1" => Self::S1,
-            "S2" | "s2" => Self::S2,
-            "S3" | "s3" => Self::S3,
-            "S4" | "s4" => Self::S4,
-            "S5" | "s5" => Self::S5,
-            "S11" | "s11" => Self::S11,
-            other => bail!("{other:?} is no scenario; there are S1, S2, S3, S4, S5, S11, and S7 as `aisle bench chaos`"),
-        })
-    }
-}
-
-/// A bench.
-#[derive(Debug, Clone)]
-pub struct BenchPlan {
-    pub world: WorldPlan,
-    pub scenarios: BTreeSet<Scenario>,
-    pub rounds: usize,
-    /// How long each load runs in each round.
-    pub span: Duration,
-    pub mix: Mix,
-    pub backlog: Option<usize>,
-}
-
 /// Runs the scenarios in rounds, the limits between them.
 ///
 /// # Errors
 /// When a part does not start or a scenario does not come to an end.
 pub async fn run(plan: &BenchPlan) -> Result<Report> {
     let BenchPlan { world: world_plan, scenarios, rounds, span, mix, backlog } = plan;
+    ensure!(world_plan.broker.is_none() || !scenarios.contains(&Scenario::S11), "S11 kills the broker, and so only its own");
     ensure!(world_plan.hollow >= 2, "a bench needs two hollow stores at least");
     let clock: Arc<dyn Clock> = SystemClock::new();
     let mut world = World::start(world_plan, Arc::clone(&clock)).await?;
@@ -127,6 +106,7 @@ struct Bench {
     guests: Vec<Arc<door::Guest>>,
     /// Customers in the hollow stores, each with an open stream.
     phones: Vec<Customer>,
+    marketer: Marketer,
     backlog: usize,
     idle: Figures,
 }
@@ -138,14 +118,14 @@ impl Bench {
         let empty = scenario::Empty::read(world);
         let line = FaultProxy::start(world.broker(), State::Whole(Line::PERFECT), plan.seed).await?;
         let hollow = world.hollow();
-        let (live, away) = hollow.split_at(hollow.len() / 2);
+        let (live, away) = hollow.split_at(hollow.len() - (hollow.len() / 2).min(AWAY_MAX));
         let rows_max = ROWS_MAX.max(backlog.div_ceil(away.len().max(1)) + ROWS_MAX);
         let fleet_plan = FleetPlan { mix, seed: plan.seed, rows_max: ROWS_MAX };
         let live = Arc::new(Fleet::start(live, world.broker(), fleet_plan, Arc::clone(&ledger), Arc::clone(&world.clock)));
         let fleet_plan = FleetPlan { mix, seed: !plan.seed >> 1, rows_max };
         let away = Arc::new(Fleet::start(away, line.address(), fleet_plan, Arc::clone(&ledger), Arc::clone(&world.clock)));
         let idle = scenario::idle(world, &[&away, &live], empty).await?;
-        let offer = world.populate().await?;
+        let (staff, offer) = world.populate().await?;
         live.show(offer);
         away.show(offer);
         let people = customers::arrive(world, CUSTOMERS, plan.seed).await?;
@@ -155,7 +135,8 @@ impl Bench {
             false => door::guests(customers::arrive(world, CUSTOMERS, !plan.seed).await?, VISITS_EACH).await?,
         };
         let limit = PassThrough::start(world.folder()).await?;
-        Ok(Self { outage: Outage { line, away, live }, ledger, limit, guests, phones: people, backlog, idle })
+        let marketer = Marketer::arrive(staff, world).await?;
+        Ok(Self { outage: Outage { line, away, live }, ledger, limit, guests, phones: people, marketer, backlog, idle })
     }
 
     async fn round(
@@ -169,11 +150,13 @@ impl Bench {
         let mut figures = Figures::new();
         let a1 = self.limit.measure().await.context("failed to measure A1")?;
         let servers: Vec<_> = world.watched().into_iter().filter(|(name, _)| name == "postgres").collect();
-        let a2 = limits::durable_rows(&world.database(), &servers).await.context("failed to measure A2")?;
+        let now = world.clock.now();
+        let a2 = limits::durable_rows(&world.database(), &servers, now).await.context("failed to measure A2")?;
         for (name, limit) in [("a1", &a1), ("a2", &a2)] {
             figures.insert(format!("{name}.per_s"), limit.per_s);
             figures.insert(format!("{name}.server_us"), limit.server_us);
         }
+        hops::measure(&mut figures, &mut self.limit, world).await.context("failed to measure the hops")?;
         for scenario in scenarios {
             let found = match scenario {
                 Scenario::S1 => self.latencies(world, span).await?,
@@ -186,7 +169,12 @@ impl Bench {
                 Scenario::S11 => self.reconnect(world).await?,
             };
             figures.extend(found);
+            // What follows from applied records is done a moment later: its cost must not be charged to the next scenario.
+            let (left, took) = database::settle(&world.database()).await?;
+            figures.insert(format!("{}.outbox_left", scenario.as_str()), left as f64);
+            figures.insert(format!("{}.outbox_empty_after_s", scenario.as_str()), took.as_secs_f64());
         }
+        hops::own_times(&mut figures);
         let ratios = [("s2.events_per_s", "a1.per_s", "s2.of_a1"), ("s2.events_per_s", "a2.per_s", "s2.of_a2")];
         let drain = [
             ("s3.events_per_s", "s2.events_per_s", "s3.of_s2"),
@@ -200,9 +188,14 @@ impl Bench {
         Ok(figures)
     }
 
+    /// S1: the load on ever more stores, and on all of them beside the people, displays and marketers of a whole one.
     async fn latencies(&self, world: &World, span: Duration) -> Result<Figures> {
-        let mut figures = Figures::new();
+        let (mut figures, live) = (Figures::new(), &self.outage.live);
         for rate in RATES {
+            let name = format!("s1.{rate:.0}_per_s");
+            for stores in STORES.into_iter().filter(|stores| *stores <= live.len()) {
+                figures.extend(scenario::even(world, live, stores, rate, span, &format!("{name}.{stores}_stores")).await?);
+            }
             let edge = match world.deployment.stores.first().filter(|_| !self.guests.is_empty()) {
                 Some(store) => {
                     let (ledger, clock) = (Arc::clone(&self.ledger), Arc::clone(&world.clock));
@@ -211,15 +204,20 @@ impl Bench {
                 }
                 None => None,
             };
-            figures.extend(scenario::even(world, &self.outage.live, rate, span).await?);
+            figures.extend(scenario::even(world, live, live.len(), rate, span, &name).await?);
             if let Some((door, taps)) = edge {
                 let times = door.finish().await?;
-                let name = |what: &str| format!("s1.{rate:.0}_per_s.{what}");
+                let name = |what: &str| format!("{name}.{what}");
                 figures::quantiles(&mut figures, &name("check_in"), &times.check_in);
                 figures::quantiles(&mut figures, &name("offer"), &times.offer);
                 figures::quantiles(&mut figures, &name("tap"), taps.finish().await?.as_ref());
             }
+            let p50 = |of: &str| figures.get(&format!("{name}{of}.fact_applied_ms_p50")).copied();
+            if let (Some(one), Some(all)) = (p50(".1_stores"), p50("")) {
+                figures.insert(format!("{name}.p50_of_one_store"), all / one);
+            }
         }
+        figures.extend(self.marketer.publish(&[&self.outage.live, &self.outage.away]).await?);
         Ok(figures)
     }
 
@@ -242,11 +240,7 @@ impl Bench {
 }
 
 fn notes(rounds: &[Figures], bench: &Bench) -> Vec<String> {
-    let mut notes = Vec::new();
-    let foreign = rounds.iter().flatten().filter(|(name, _)| name.ends_with(".foreign_share")).map(|(_, share)| *share).fold(0.0, f64::max);
-    if foreign > FOREIGN_SHARE_MAX {
-        notes.push(format!("other work used up to {:.0} % of the processors while figures were taken", foreign * 100.0));
-    }
+    let mut notes: Vec<_> = foreign(rounds).into_iter().collect();
     let begun = bench.outage.live.epochs_begun() + bench.outage.away.epochs_begun();
     if begun > 0 {
         notes.push(format!("{begun} hollow stores had to begin a new epoch"));
@@ -254,10 +248,19 @@ fn notes(rounds: &[Figures], bench: &Bench) -> Vec<String> {
     if bench.outage.live.expected() == 0 {
         notes.push("customers' passes were used up: later visits were those of strangers, for whom no rule runs".to_owned());
     }
-    if cfg!(debug_assertions) {
-        notes.push("a debug build: its figures say nothing about a release".to_owned());
-    }
+    notes.extend(debug_build());
     notes
+}
+
+/// Says when others used the processors.
+fn foreign(rounds: &[Figures]) -> Option<String> {
+    let shares = rounds.iter().flatten().filter(|(name, _)| name.ends_with(".foreign_share"));
+    let most = shares.map(|(_, share)| *share).fold(0.0, f64::max);
+    (most > FOREIGN_SHARE_MAX).then(|| format!("other work used up to {:.0} % of the processors while figures were taken", most * 100.0))
+}
+
+fn debug_build() -> Option<String> {
+    cfg!(debug_assertions).then(|| "a debug build: its figures say nothing about a release".to_owned())
 }
 
 fn conditions(plan: &WorldPlan, mix: Mix) -> BTreeMap<String, String> {
@@ -271,9 +274,10 @@ fn conditions(plan: &WorldPlan, mix: Mix) -> BTreeMap<String, String> {
         ("seed", plan.seed.to_string()),
         ("database", server(&plan.database, "own PostgreSQL, fsync and synchronous commit on")),
         ("shared state", server(&plan.redis, "own Redis")),
-        ("broker", "own mosquitto, no persistence".to_owned()),
-        ("events in A1", "256 bytes, QoS 1, the product's own client".to_owned()),
-        ("rows in A2", "1,000 per transaction, one connection".to_owned()),
+        ("broker", plan.broker.map_or_else(|| "own mosquitto, no persistence".to_owned(), |broker| format!("given: {broker}"))),
+        ("cloud instances", plan.instances.to_string()),
+        ("events in A1", "256 bytes, QoS 1, the product's own client, a mosquitto of its own".to_owned()),
+        ("rows in A2", "events of a busy store as JSONB, journal's columns, key and index; 1,000 per durable transaction".to_owned()),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
@@ -285,7 +289,8 @@ fn conditions(plan: &WorldPlan, mix: Mix) -> BTreeMap<String, String> {
 /// # Errors
 /// When a part does not start or does not come back.
 pub async fn run_chaos(world_plan: &WorldPlan, plan: &ChaosPlan, mix: Mix) -> Result<Report> {
-    ensure!(world_plan.database.is_none() && world_plan.redis.is_none(), "chaos kills only servers of its own");
+    let WorldPlan { database, redis, broker, .. } = world_plan;
+    ensure!(database.is_none() && redis.is_none() && broker.is_none(), "chaos kills only servers of its own");
     ensure!(world_plan.nodes >= 1 && world_plan.hollow >= 1, "chaos needs a node and a hollow store");
     let mut world = World::start(world_plan, SystemClock::new()).await?;
     let ledger = Arc::new(Ledger::default());
@@ -294,18 +299,56 @@ pub async fn run_chaos(world_plan: &WorldPlan, plan: &ChaosPlan, mix: Mix) -> Re
     let fleet = Fleet::start(&world.hollow(), line.address(), fleet_plan, Arc::clone(&ledger), Arc::clone(&world.clock));
     let fleet = Arc::new(fleet);
     scenario::opened(&fleet).await?;
-    fleet.show(world.populate().await?);
+    fleet.show(world.populate().await?.1);
     let people = customers::arrive(&world, CUSTOMERS, plan.seed).await?;
     customers::expected(&fleet, &people, VISITS_EACH).await?;
     let guests = door::guests(customers::arrive(&world, CUSTOMERS, !plan.seed).await?, VISITS_EACH).await?;
     let stage = chaos::Stage { world: &mut world, line: &line, fleet: &fleet, ledger: &ledger, guests };
-    let Chaos { rounds, faults, ended, ledger } = chaos::run(stage, plan).await?;
+    let Chaos { rounds, faults, rate, ended, ledger } = chaos::run(stage, plan).await?;
     let mut conditions = conditions(world_plan, mix);
     conditions.insert("span".to_owned(), format!("{:?}", plan.span));
+    conditions.insert("events a second".to_owned(), rate.map_or_else(|| "as many as taken".to_owned(), |rate| format!("{rate:.0}")));
     conditions.insert("faults".to_owned(), format!("{faults:?}"));
     conditions.insert("ended by themselves".to_owned(), format!("{ended:?}"));
     conditions.insert("events on customers' phones".to_owned(), arrived(&people).to_string());
     Ok(Report::new(conditions, rounds, ledger, chaos_notes(&fleet)))
+}
+
+/// A thousand devices on one node, in a world of its own.
+///
+/// # Errors
+/// When a part does not start or a device is not answered.
+pub async fn run_devices(world_plan: &WorldPlan, plan: &DevicesPlan) -> Result<Report> {
+    let world_plan = WorldPlan { hollow: 0, nodes: 1, screens: plan.devices, ..world_plan.clone() };
+    let mut world = World::start(&world_plan, SystemClock::new()).await?;
+    let (figures, promised) = devices::run(&mut world, plan).await?;
+    let node = world.deployment.stores.first().context("a world without stores")?.store.node();
+    let ledger = Ledger::compare_plays(&world.database(), &node, promised).await?;
+    let notes = foreign(std::slice::from_ref(&figures)).into_iter().chain(debug_build()).collect();
+    let mut conditions = conditions(&world_plan, Mix::BUSY_STORE);
+    conditions.insert("span".to_owned(), format!("{:?}", plan.span));
+    Ok(Report::new(conditions, vec![figures], ledger, notes))
+}
+
+/// Many days without the cloud, in a world of its own.
+///
+/// # Errors
+/// When a part does not start or the backlog does not drain.
+pub async fn run_offline(world_plan: &WorldPlan, plan: OfflinePlan, fill: FillJournal) -> Result<Report> {
+    let world_plan = WorldPlan { nodes: 1, ..world_plan.clone() };
+    let mut world = World::start_cloud(&world_plan, SystemClock::new()).await?;
+    let ledger = Arc::new(Ledger::default());
+    let fleet_plan = FleetPlan { mix: Mix::BUSY_STORE, seed: plan.seed, rows_max: ROWS_MAX };
+    let fleet = Fleet::start(&world.hollow(), world.broker(), fleet_plan, Arc::clone(&ledger), Arc::clone(&world.clock));
+    let fleet = Arc::new(fleet);
+    scenario::opened(&fleet).await?;
+    let figures = offline::run(&mut world, &fleet, &ledger, fill, plan).await?;
+    let verdict = chaos::settled(&ledger, &world.database()).await?;
+    let notes = foreign(std::slice::from_ref(&figures)).into_iter().chain(debug_build()).collect();
+    let mut conditions = conditions(&world_plan, Mix::BUSY_STORE);
+    conditions.insert("days without the cloud".to_owned(), plan.days.to_string());
+    conditions.insert("smaller than a busy store by".to_owned(), plan.scale.to_string());
+    Ok(Report::new(conditions, vec![figures], verdict, notes))
 }
 
 /// What came on the customers' own streams.
@@ -315,14 +358,8 @@ fn arrived(phones: &[Customer]) -> u64 {
 
 fn chaos_notes(fleet: &Fleet) -> Vec<String> {
     let begun = fleet.epochs_begun();
-    let mut notes = Vec::new();
-    if begun > 0 {
-        notes.push(format!("{begun} hollow stores had to begin a new epoch"));
-    }
-    if cfg!(debug_assertions) {
-        notes.push("a debug build: its times say nothing about a release".to_owned());
-    }
-    notes
+    let epochs = (begun > 0).then(|| format!("{begun} hollow stores had to begin a new epoch"));
+    epochs.into_iter().chain(debug_build()).collect()
 }
 
 /// Where the product's binary is when the bench is a part of it.

@@ -64,7 +64,7 @@ pub async fn drained(fleet: &Fleet) -> Result<Duration> {
 }
 
 /// CPU microseconds per event by process, their sum without the generator, and what others used.
-fn costs(figures: &mut Figures, name: &str, used: &Usage, events: u64) {
+pub fn costs(figures: &mut Figures, name: &str, used: &Usage, events: u64) {
     let mut sum = 0.0;
     for process in used.cpu_s.keys() {
         let us = used.us_per_event(process, events);
@@ -97,23 +97,23 @@ pub async fn sustained(world: &World, fleet: &Arc<Fleet>, span: Duration) -> Res
     Ok(figures)
 }
 
-/// The edge-to-cloud half of S1: an even load, and how long after its intended instant each event was known to be applied.
+/// The edge-to-cloud half of S1: an even load on the first `stores` of a fleet, and how long after its intended instant each event was known to be
+/// applied.
 ///
 /// # Errors
 /// When the load cannot run or is not drained.
-pub async fn even(world: &World, fleet: &Arc<Fleet>, rate: f64, span: Duration) -> Result<Figures> {
-    let name = format!("s1.{rate:.0}_per_s");
+pub async fn even(world: &World, fleet: &Arc<Fleet>, stores: usize, rate: f64, span: Duration, name: &str) -> Result<Figures> {
     fleet.gauges().facts.reset();
     fleet.gauges().telemetry.reset();
     let (before, acknowledged) = (usage::look(&world.watched()), fleet.gauges().acknowledged_records());
-    let load = Load::start(Arc::clone(fleet), 0..fleet.len(), Pace::PerSecond(rate))?;
+    let load = Load::start(Arc::clone(fleet), 0..stores.min(fleet.len()), Pace::PerSecond(rate))?;
     tokio::time::sleep(span).await;
     let mut figures = Figures::new();
     quantiles(&mut figures, &format!("{name}.generator_lag"), load.lag());
     load.stop().await?;
     drained(fleet).await?;
     let events = fleet.gauges().acknowledged_records() - acknowledged;
-    costs(&mut figures, &name, &before.until(&usage::look(&world.watched())), events);
+    costs(&mut figures, name, &before.until(&usage::look(&world.watched())), events);
     quantiles(&mut figures, &format!("{name}.fact_applied"), &fleet.gauges().facts);
     quantiles(&mut figures, &format!("{name}.telemetry_applied"), &fleet.gauges().telemetry);
     Ok(figures)
@@ -164,6 +164,7 @@ pub async fn after_outage(world: &World, outage: &Outage, backlog: usize) -> Res
     figures.insert("s3.backlog".to_owned(), events as f64);
     figures.insert("s3.first_ack_s".to_owned(), reconnected.as_secs_f64());
     figures.insert("s3.whole_s".to_owned(), whole.as_secs_f64());
+    figures.insert("s3.events_per_s_from_heal".to_owned(), (events as f64) / whole.as_secs_f64().max(f64::EPSILON));
     figures.insert("s3.events_per_s".to_owned(), (events as f64) / (whole - reconnected).as_secs_f64().max(f64::EPSILON));
     costs(&mut figures, "s3", &used, applied);
     quantiles(&mut figures, "s3.live_fact_applied", &live.gauges().facts);
@@ -180,7 +181,7 @@ pub struct Empty {
 impl Empty {
     /// Reads it.
     pub fn read(world: &World) -> Self {
-        Self { cloud: memory_bytes(world.cloud.pid(), "VmRSS"), generator: memory_bytes(std::process::id(), "VmRSS") }
+        Self { cloud: world.cloud_memory("VmRSS"), generator: memory_bytes(std::process::id(), "VmRSS") }
     }
 }
 
@@ -195,10 +196,10 @@ pub async fn idle(world: &World, fleets: &[&Fleet], empty: Empty) -> Result<Figu
     tokio::time::sleep(IDLE).await;
     let Empty { cloud, generator } = empty;
     let stores = fleets.iter().map(|fleet| fleet.len()).sum::<usize>().max(1) as f64;
-    let each = |pid: u32, before: u64| (memory_bytes(pid, "VmRSS").saturating_sub(before) as f64) / 1024.0 / stores;
+    let each = |now: u64, before: u64| (now.saturating_sub(before) as f64) / 1024.0 / stores;
     let mut figures = Figures::new();
-    figures.insert("s4.cloud_kib_per_idle_store".to_owned(), each(world.cloud.pid(), cloud));
-    figures.insert("s4.hollow_kib_per_idle_store".to_owned(), each(std::process::id(), generator));
+    figures.insert("s4.cloud_kib_per_idle_store".to_owned(), each(world.cloud_memory("VmRSS"), cloud));
+    figures.insert("s4.hollow_kib_per_idle_store".to_owned(), each(memory_bytes(std::process::id(), "VmRSS"), generator));
     for node in &world.nodes {
         figures.insert("s4.node_idle_mib".to_owned(), (memory_bytes(node.child.pid(), "VmRSS") as f64) / f64::from(1 << 20));
     }
@@ -233,7 +234,11 @@ pub async fn cold_start(world: &mut World, program: &Path) -> Result<Figures> {
     Ok(figures)
 }
 
-async fn answers(api: &Api) -> Result<()> {
+/// Waits until a node answers that it serves.
+///
+/// # Errors
+/// When it does not.
+pub async fn answers(api: &Api) -> Result<()> {
     let started = Instant::now();
     while api.text("/readyz").await.is_err() {
         ensure!(started.elapsed() < OPEN_WAIT, "{} does not answer", api.base());
@@ -249,9 +254,10 @@ async fn answers(api: &Api) -> Result<()> {
 pub async fn reconnect(world: &mut World, fleets: &[&Fleet]) -> Result<Figures> {
     let stores: usize = fleets.iter().map(|fleet| fleet.len()).sum();
     let open = || fleets.iter().map(|fleet| fleet.open()).sum::<usize>();
-    let before = memory_bytes(world.cloud.pid(), "VmRSS");
-    world.mosquitto.child.start_again()?;
-    world.mosquitto.ready().await?;
+    let before = world.cloud_memory("VmRSS");
+    let broker = world.own_broker()?;
+    broker.child.start_again()?;
+    broker.ready().await?;
     let started = Instant::now();
     let mut peak = before;
     // The drivers see the loss a moment after the kill: until then they still look open.
@@ -260,7 +266,7 @@ pub async fn reconnect(world: &mut World, fleets: &[&Fleet]) -> Result<Figures> 
     }
     while open() < stores {
         ensure!(started.elapsed() < OPEN_WAIT, "{} of {stores} stores came back", open());
-        peak = peak.max(memory_bytes(world.cloud.pid(), "VmRSS"));
+        peak = peak.max(world.cloud_memory("VmRSS"));
         tokio::time::sleep(LOOK).await;
     }
     let mut figures = Figures::new();

@@ -1,4 +1,4 @@
-//! One system under test: its servers, a cloud instance as a process of its own, hollow stores, and nodes as processes of their own.
+//! One system under test: its servers, cloud instances as processes of their own, hollow stores, and nodes as processes of their own.
 //!
 //! Owns a folder and every process. Takes the product's binary and how many stores there shall be; emits addresses, what to watch, and a populated
 //! shop with customers who have passes. Servers given from outside are used and never killed. On failure: the child's own log.
@@ -11,20 +11,22 @@ use std::time::{Duration, Instant};
 use aisle_mesh::broker::{AccessRules, Credential, Role};
 use aisle_mesh::clock::Clock;
 use aisle_schemas::http::node::CloudLink;
-use aisle_schemas::ids::{InstanceId, OfferId};
-use anyhow::{Context, Result, bail};
+use aisle_schemas::ids::OfferId;
+use anyhow::{Context, Result, bail, ensure};
 use rand::{RngCore, SeedableRng, rngs::StdRng};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::child::{Child, Recipe};
-use super::servers::{Mosquitto, Postgres, Redis, free_port, until_ready};
-use super::usage::Watched;
-use crate::client::{Api, DemoMail, ShopFloor};
+use super::database::owners;
+use super::instance::{self, Instance};
+use super::servers::{Mosquitto, Postgres, Redis, free_port};
+use super::usage::{Watched, memory_bytes};
+use crate::client::{DemoMail, ShopFloor, Staff};
 use crate::hollow::HollowStore;
-use crate::run::populate::populate;
-use crate::world::deployment::{Deployment, INSTANCE, StoreDeployment, random_hex};
-use crate::world::stores;
+use crate::run::populate::populate_as;
+use crate::world::deployment::{Deployment, StoreDeployment, random_hex};
+use crate::world::{MARKETER, stores};
 
 /// Longest wait for a node to be in step with the cloud.
 const LINK_WAIT: Duration = Duration::from_secs(90);
@@ -42,11 +44,17 @@ pub struct WorldPlan {
     pub hollow: usize,
     /// Stores with a node as a process of its own and the demo's devices.
     pub nodes: usize,
+    /// Cloud instances.
+    pub instances: usize,
+    /// Screens of each node beyond the demo's.
+    pub screens: usize,
     pub seed: u64,
     /// `postgres://…` of a database to use instead of an own server's.
     pub database: Option<String>,
     /// `redis://…` to use instead of an own server.
     pub redis: Option<String>,
+    /// A broker to use instead of an own one: it must know the accounts of this bench, or let everybody in.
+    pub broker: Option<SocketAddr>,
 }
 
 /// A node of its own process.
@@ -59,12 +67,14 @@ pub struct RunningNode {
 pub struct World {
     // Field order is drop order: processes end before their folder goes.
     pub nodes: Vec<RunningNode>,
-    pub cloud: Child,
-    pub mosquitto: Mosquitto,
+    pub clouds: Vec<Instance>,
+    pub mosquitto: Option<Mosquitto>,
     pub postgres: Option<Postgres>,
     pub redis: Option<Redis>,
     pub deployment: Deployment,
     pub clock: Arc<dyn Clock>,
+    program: PathBuf,
+    broker: SocketAddr,
     /// First hollow store in the deployment.
     hollow_from: usize,
     folder: tempfile::TempDir,
@@ -76,9 +86,23 @@ impl World {
     /// # Errors
     /// When a part does not start.
     pub async fn start(plan: &WorldPlan, clock: Arc<dyn Clock>) -> Result<Self> {
-        let WorldPlan { program, public_key_of, hollow, nodes, seed, database, redis } = plan;
+        let mut world = Self::start_cloud(plan, clock).await?;
+        for place in 0..plan.nodes {
+            world.start_node(place, world.broker, &json!({}))?;
+        }
+        world.nodes_in_step().await?;
+        Ok(world)
+    }
+
+    /// Starts everything but the nodes.
+    ///
+    /// # Errors
+    /// When a part does not start.
+    pub async fn start_cloud(plan: &WorldPlan, clock: Arc<dyn Clock>) -> Result<Self> {
+        let WorldPlan { program, public_key_of, hollow, nodes, instances, screens, seed, database, redis, broker } = plan;
+        ensure!(*instances >= 1, "there is no cloud without an instance");
         let folder = tempfile::Builder::new().prefix("aisle-bench-").tempdir().context("failed to make a folder")?;
-        let mut deployment = deployment(folder.path().to_owned(), *nodes, *hollow, *seed, *public_key_of)?;
+        let mut deployment = deployment(folder.path().to_owned(), *nodes, *hollow, *screens, *seed, *public_key_of)?;
         let own_postgres = match database {
             Some(url) => {
                 deployment.database_url = Some(url.clone());
@@ -99,35 +123,83 @@ impl World {
         if let Some(redis) = &own_redis {
             deployment.redis_url = Some(redis.url());
         }
-        let mosquitto = Mosquitto::start(folder.path(), "mosquitto", &rules(&deployment)?).await?;
-        deployment.broker = Some(mosquitto.address);
-        let cloud = role(program, "cloud", "cloud", &cloud_config(&deployment), &deployment)?;
+        let mosquitto = match broker {
+            Some(_) => None,
+            None => Some(Mosquitto::start(folder.path(), "mosquitto", &rules(&deployment, *instances)?).await?),
+        };
+        let broker = mosquitto.as_ref().map(|own| own.address).or(*broker).context("there is an own broker or a given one")?;
+        deployment.broker = Some(broker);
         let mut world = Self {
             nodes: Vec::new(),
-            cloud,
+            clouds: Vec::new(),
             mosquitto,
             postgres: own_postgres,
             redis: own_redis,
             deployment,
             clock,
+            program: program.clone(),
+            broker,
             hollow_from: *nodes,
             folder,
         };
-        world.cloud_serves().await?;
-        for place in 0..*nodes {
-            world.start_node(program, place)?;
+        // One after the other: the first makes the tables.
+        for place in 0..*instances {
+            let mut instance = Instance::start(&world.program, &world.deployment, place)?;
+            instance.ready().await?;
+            world.clouds.push(instance);
         }
-        world.nodes_in_step().await?;
+        world.all_own().await?;
         Ok(world)
     }
 
-    fn start_node(&mut self, program: &std::path::Path, place: usize) -> Result<()> {
+    /// Starts the node of a store, which finds the cloud at `broker`; `over` wins over its configuration.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_node(&mut self, place: usize, broker: SocketAddr, over: &Value) -> Result<()> {
         let store = self.deployment.stores.get(place).context("no such store")?;
-        let mut config = self.deployment.node_config(store, self.mosquitto.address);
+        let mut config = self.deployment.node_config(store, broker);
         config["telemetry"] = quiet();
-        let child = role(program, "node", &format!("node-{}", store.store.id), &config, &self.deployment)?;
+        for (key, value) in over.as_object().into_iter().flatten() {
+            config[key] = value.clone();
+        }
+        let child = role(&self.program, "node", &format!("node-{}", store.store.id), &config, &self.deployment)?;
         self.nodes.push(RunningNode { child, place });
         Ok(())
+    }
+
+    /// Waits until every instance owns partitions, so that whichever dies was at work.
+    async fn all_own(&self) -> Result<()> {
+        let started = Instant::now();
+        loop {
+            let owners = owners(&self.database()).await?;
+            if self.clouds.iter().all(|cloud| owners.contains_key(cloud.id.as_str())) {
+                return Ok(());
+            }
+            ensure!(started.elapsed() < LINK_WAIT, "the instances do not share the partitions: {owners:?}");
+            tokio::time::sleep(LINK_LOOK).await;
+        }
+    }
+
+    /// An instance by its place.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn instance(&mut self, place: usize) -> Result<&mut Instance> {
+        self.clouds.get_mut(place).context("no such instance")
+    }
+
+    /// Resident memory of all instances.
+    pub fn cloud_memory(&self, field: &str) -> u64 {
+        self.clouds.iter().map(|cloud| memory_bytes(cloud.child.pid(), field)).sum()
+    }
+
+    /// The broker, where it is the bench's own and may be killed.
+    ///
+    /// # Errors
+    /// When it was given from outside.
+    pub fn own_broker(&mut self) -> Result<&mut Mosquitto> {
+        self.mosquitto.as_mut().context("a broker given from outside is never killed")
     }
 
     pub fn folder(&self) -> &std::path::Path {
@@ -141,22 +213,13 @@ impl World {
 
     /// Where the broker between stores and cloud is.
     pub fn broker(&self) -> SocketAddr {
-        self.mosquitto.address
+        self.broker
     }
 
     /// The hollow stores.
     pub fn hollow(&self) -> Vec<HollowStore> {
         let stores = self.deployment.stores.iter().skip(self.hollow_from);
         stores.map(|store| HollowStore { node: store.store.node(), secret: store.node_secret.clone() }).collect()
-    }
-
-    /// Waits until the cloud answers that it is ready.
-    ///
-    /// # Errors
-    /// When it ends or does not answer.
-    pub async fn cloud_serves(&mut self) -> Result<()> {
-        let api = Api::new(&self.deployment.url())?;
-        until_ready(&mut self.cloud, async || api.text("/readyz").await.is_ok()).await
     }
 
     /// Waits until every node has an open link and nothing left to send.
@@ -187,22 +250,21 @@ impl World {
         DemoMail::new(&self.deployment.url())
     }
 
-    /// Publishes the demo's offers; one of them.
+    /// Publishes the demo's offers; the marketer who did, and one of them.
     ///
     /// # Errors
     /// When a step is refused.
-    pub async fn populate(&self) -> Result<Option<OfferId>> {
-        let published = populate(&self.deployment.url(), &self.mail()?, self.clock.as_ref()).await?;
-        Ok(published.first().map(|view| view.offer))
+    pub async fn populate(&self) -> Result<(Staff, Option<OfferId>)> {
+        let marketer = Staff::sign_in(&self.deployment.url(), &self.mail()?, MARKETER).await.context("failed to sign in the marketer")?;
+        let published = populate_as(&marketer, self.clock.as_ref()).await?;
+        Ok((marketer, published.first().map(|view| view.offer)))
     }
 
     /// Processes to watch: every part by its name, and the generator, which is this process.
     pub fn watched(&self) -> Vec<Watched> {
-        let mut watched = vec![
-            ("cloud".to_owned(), self.cloud.pid()),
-            ("mosquitto".to_owned(), self.mosquitto.child.pid()),
-            ("generator".to_owned(), std::process::id()),
-        ];
+        let mut watched = vec![("generator".to_owned(), std::process::id())];
+        watched.extend(self.clouds.iter().map(|cloud| ("cloud".to_owned(), cloud.child.pid())));
+        watched.extend(self.mosquitto.iter().map(|server| ("mosquitto".to_owned(), server.child.pid())));
         watched.extend(self.postgres.iter().map(|server| ("postgres".to_owned(), server.child.pid())));
         watched.extend(self.redis.iter().map(|server| ("redis".to_owned(), server.child.pid())));
         watched.extend(self.nodes.iter().map(|node| ("node".to_owned(), node.child.pid())));
@@ -211,7 +273,14 @@ impl World {
 }
 
 /// Secrets and addresses; hollow stores have neither screens nor displays, so that nothing is published to nobody.
-fn deployment(folder: PathBuf, nodes: usize, hollow: usize, seed: u64, public_key_of: fn(&str) -> Result<String>) -> Result<Deployment> {
+fn deployment(
+    folder: PathBuf,
+    nodes: usize,
+    hollow: usize,
+    screens: usize,
+    seed: u64,
+    public_key_of: fn(&str) -> Result<String>,
+) -> Result<Deployment> {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut stores = Vec::with_capacity(nodes + hollow);
     for (place, store) in stores::stores(nodes + hollow).into_iter().enumerate() {
@@ -223,6 +292,8 @@ fn deployment(folder: PathBuf, nodes: usize, hollow: usize, seed: u64, public_ke
         if !real {
             store.screens.clear();
             store.displays.clear();
+        } else {
+            (1..=screens).for_each(|number| store.add_screen(&extra_screen(number), &mut rng));
         }
         stores.push(store);
     }
@@ -242,21 +313,21 @@ fn deployment(folder: PathBuf, nodes: usize, hollow: usize, seed: u64, public_ke
     })
 }
 
-fn quiet() -> Value {
+/// Name of a screen beyond the demo's, from 1.
+pub fn extra_screen(number: usize) -> String {
+    format!("extra-{number}")
+}
+
+/// What a part under load writes: nothing that is not worth a look.
+pub(super) fn quiet() -> Value {
     json!({ "log_filter": "warn" })
 }
 
-/// The deployment's own, with limits that a whole town of one address does not meet.
-fn cloud_config(deployment: &Deployment) -> Value {
-    let mut config = deployment.cloud_config();
-    config["telemetry"] = quiet();
-    config["limits"] = json!({ "sign_ins_per_minute": 1_000_000, "passes_per_hour": 1_000_000 });
-    config
-}
-
-fn rules(deployment: &Deployment) -> Result<AccessRules> {
+fn rules(deployment: &Deployment, instances: usize) -> Result<AccessRules> {
     let mut rules = AccessRules::new();
-    rules.admit(Role::Cloud(InstanceId::parse(INSTANCE)?), credential(&deployment.cloud_secret));
+    for place in 0..instances {
+        rules.admit(Role::Cloud(instance::name(place)?), credential(&deployment.cloud_secret));
+    }
     for store in &deployment.stores {
         rules.admit(Role::Node(store.store.node()), credential(&store.node_secret));
     }
@@ -270,7 +341,7 @@ fn credential(secret: &str) -> Credential {
 }
 
 /// Writes a role's configuration as an operator would, and starts it.
-fn role(program: &std::path::Path, role: &str, name: &str, config: &Value, deployment: &Deployment) -> Result<Child> {
+pub(super) fn role(program: &std::path::Path, role: &str, name: &str, config: &Value, deployment: &Deployment) -> Result<Child> {
     let file = deployment.folder.join(format!("{name}.toml"));
     let text = toml::to_string(&without_nulls(config)).context("failed to print TOML")?;
     std::fs::write(&file, text).with_context(|| format!("failed to write {}", file.display()))?;

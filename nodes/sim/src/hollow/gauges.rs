@@ -1,11 +1,19 @@
 //! What a fleet of hollow stores counts and times.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use aisle_schemas::sync::{Class, Stream};
 
 use crate::run::measure::Latency;
+
+/// A document that every store shall get.
+struct Awaited {
+    /// What stands in its text and in no other.
+    needle: Vec<u8>,
+    began: Instant,
+}
 
 /// Counts and times of one fleet.
 pub struct Gauges {
@@ -17,6 +25,12 @@ pub struct Gauges {
     refused: AtomicU64,
     acknowledged: AtomicU64,
     received: AtomicU64,
+    /// Whether documents are looked at: what nobody waits for costs nothing.
+    looks: AtomicBool,
+    awaited: Mutex<Option<Awaited>>,
+    arrived: AtomicU64,
+    /// Asked for → committed by a store, for awaited documents.
+    pub documents: Latency,
     /// Intended → known to be applied, class A.
     pub facts: Latency,
     /// The same for telemetry and documents.
@@ -32,6 +46,10 @@ impl Default for Gauges {
             refused: AtomicU64::new(0),
             acknowledged: AtomicU64::new(0),
             received: AtomicU64::new(0),
+            looks: AtomicBool::new(false),
+            awaited: Mutex::new(None),
+            arrived: AtomicU64::new(0),
+            documents: Latency::default(),
             facts: Latency::default(),
             telemetry: Latency::default(),
         }
@@ -74,6 +92,35 @@ impl Gauges {
 
     pub(super) fn received(&self, records: usize) {
         self.received.fetch_add(u64::try_from(records).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// From now on, stores that get a document with `needle` in it are counted and timed, from `began`.
+    pub fn await_document(&self, needle: &str, began: Instant) {
+        *self.awaited.lock().unwrap_or_else(PoisonError::into_inner) = Some(Awaited { needle: needle.as_bytes().to_vec(), began });
+        self.arrived.store(0, Ordering::Relaxed);
+        self.looks.store(true, Ordering::Release);
+    }
+
+    /// Stores that have got it; each gets it once, since a cursor never falls.
+    pub fn documents_arrived(&self) -> u64 {
+        self.arrived.load(Ordering::Relaxed)
+    }
+
+    /// Looks at no document any more.
+    pub fn await_nothing(&self) {
+        self.looks.store(false, Ordering::Release);
+    }
+
+    pub(super) fn document(&self, event: &[u8], now: Instant) {
+        if !self.looks.load(Ordering::Acquire) {
+            return;
+        }
+        let awaited = self.awaited.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Awaited { needle, began }) = awaited.as_ref() else { return };
+        if event.windows(needle.len().max(1)).any(|part| part == needle) {
+            self.documents.record(now.saturating_duration_since(*began));
+            self.arrived.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Records that a store took.

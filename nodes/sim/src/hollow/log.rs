@@ -51,6 +51,8 @@ struct Disk {
     lineage: Vec<Epoch>,
     streams: HashMap<Stream, SendStream>,
     waiting: usize,
+    /// Latest intended instant among acknowledged records.
+    newest: Option<Instant>,
     sessions: u64,
     session: Option<Session>,
     down_epoch: Option<Epoch>,
@@ -76,6 +78,7 @@ impl HollowLog {
             lineage: Vec::new(),
             streams,
             waiting: 0,
+            newest: None,
             sessions: 0,
             session: None,
             down_epoch: None,
@@ -92,6 +95,11 @@ impl HollowLog {
     /// Records that the cloud is not known to have applied.
     pub fn waiting(&self) -> usize {
         self.disk().waiting
+    }
+
+    /// Whether a record was acknowledged that was not even accepted before `at`.
+    pub fn acknowledged_one_from_after(&self, at: Instant) -> bool {
+        self.disk().newest.is_some_and(|newest| newest > at)
     }
 
     /// Whether another record would be refused.
@@ -203,14 +211,16 @@ impl SendLog for HollowLog {
         let now = Instant::now();
         let mut disk = self.disk();
         let Some(log) = disk.streams.get_mut(&stream) else { return Ok(()) };
-        let mut gone = 0;
+        let (mut gone, mut newest) = (0, None);
         while let Some(waiting) = log.rows.pop_front_if(|waiting| waiting.row.seq <= acked) {
             self.gauges.acknowledged(stream, waiting.intended, now);
+            newest = newest.max(Some(waiting.intended));
             gone += 1;
         }
         log.state.acked = log.state.acked.max(acked);
         log.state.kept = log.state.kept.max(acked.next());
         disk.waiting -= gone;
+        disk.newest = disk.newest.max(newest);
         Ok(())
     }
 
@@ -233,6 +243,8 @@ impl ReceiveLog for HollowLog {
         disk.down_cursors.set(batch.stream, batch.to);
         disk.down_mark = disk.down_mark.max(batch.mark);
         self.gauges.received(batch.records.len());
+        let now = Instant::now();
+        batch.records.iter().for_each(|record| self.gauges.document(&record.raw, now));
         Ok(Applied { cursor: batch.to, quarantined: 0, poison_run: 0 })
     }
 }
@@ -293,7 +305,9 @@ mod tests {
         log.commit_acked(&node, Stream::Sess, Seq::new(2)).await.unwrap();
         log.commit_acked(&node, Stream::Sess, Seq::new(2)).await.unwrap();
         assert_eq!((gauges.acknowledged_records(), log.waiting()), (2, 1));
-        assert!(!gauges.acknowledged_one_from_after(Instant::now()), "what was accepted before is no sign of life after");
+        let now = Instant::now();
+        let signs = (gauges.acknowledged_one_from_after(now), log.acknowledged_one_from_after(now));
+        assert_eq!(signs, (false, false), "what was accepted before is no sign of life after");
         assert_eq!(accept(&log, Stream::Tele, 4).unwrap().head, Seq::new(1));
     }
 

@@ -7,6 +7,7 @@ mod gauges;
 mod log;
 mod traffic;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -96,6 +97,17 @@ impl Fleet {
     /// The link of a store.
     pub fn status(&self, place: usize) -> Option<watch::Receiver<LinkStatus>> {
         self.members.get(place).map(|member| member.sync.status())
+    }
+
+    /// Stores in any of these partitions.
+    pub fn in_partitions(&self, partitions: &BTreeSet<u8>) -> Vec<usize> {
+        let of = |place: &usize| self.members.get(*place).is_some_and(|member| partitions.contains(&member.node.partition().0));
+        (0..self.members.len()).filter(of).collect()
+    }
+
+    /// Whether one of these stores had a record applied that it accepted after `at`.
+    pub fn applied_one_from_after(&self, places: &[usize], at: Instant) -> bool {
+        places.iter().filter_map(|place| self.members.get(*place)).any(|member| member.log.acknowledged_one_from_after(at))
     }
 
     /// Stores whose streams flow.

@@ -108,11 +108,8 @@ impl Traffic {
         self.offer = offer;
     }
 
-    /// The next record.
-    ///
-    /// # Errors
-    /// When a body cannot be written as JSON.
-    pub fn next(&mut self, now: DateTime<Utc>) -> Result<Record, EventError> {
+    /// What happens next, and what it is about: for a node's own journal, which makes the record itself.
+    pub fn happening(&mut self, now: DateTime<Utc>) -> (Body, String, Fact) {
         let step = match self.steps.pop_front() {
             Some(step) => step,
             None => {
@@ -120,7 +117,15 @@ impl Traffic {
                 self.steps.pop_front().unwrap_or(Step::Play)
             }
         };
-        let (body, subject, fact) = self.body(step, now);
+        self.body(step, now)
+    }
+
+    /// The next record.
+    ///
+    /// # Errors
+    /// When a body cannot be written as JSON.
+    pub fn next(&mut self, now: DateTime<Utc>) -> Result<Record, EventError> {
+        let (body, subject, fact) = self.happening(now);
         let (id, stream) = (EventId::new(unix_ms(now), self.rng.random()), body.stream());
         let ty = EventType::literal(body.type_name());
         let mut event = Event::bare(id, Source::Node(self.node.clone()), ty, now);

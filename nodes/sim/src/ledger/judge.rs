@@ -88,6 +88,13 @@ pub fn judge(node: &NodeId, book: &Book, facts: &Facts) -> Verdict {
     verdict
 }
 
+/// Compares the telemetry of one store.
+pub fn telemetry_alone(node: &NodeId, book: &Book, facts: &Facts) -> Verdict {
+    let mut verdict = Verdict::default();
+    telemetry(node, book, facts, &mut verdict);
+    verdict
+}
+
 /// I1, I2 and I3 of one class-A stream.
 fn log_of_facts(node: &NodeId, stream: Stream, book: &Book, facts: &Facts, verdict: &mut Verdict) {
     let accepted = book.records.get(stream).map_or(&[][..], Vec::as_slice);
@@ -225,6 +232,15 @@ mod tests {
         let facts = Facts { plays: 3, refusals: 2, effects: vec![effect], ..Facts::default() };
         let verdict = judge(&node(), &book, &facts);
         assert_eq!((verdict.lost, verdict.doubled), (2, 1), "{verdict}");
+    }
+
+    #[test]
+    fn telemetry_is_counted_and_its_ids_are_not_kept() {
+        let mut book = Book { whole: true, ..Book::default() };
+        (1..=5).for_each(|n| book.accept(Stream::Tele, id(n), Fact::Played));
+        assert_eq!((book.records.iter().count(), book.plays), (0, 5));
+        let short = telemetry_alone(&node(), &book, &Facts { plays: 4, ..Facts::default() });
+        assert_eq!((short.accepted, short.applied, short.lost, short.holds()), (5, 4, 1, false), "{short}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aisle_schemas::ids::{EventId, NodeId, VisitId};
-use aisle_schemas::sync::{PerStream, Stream};
+use aisle_schemas::sync::{Class, PerStream, Stream};
 use anyhow::Result;
 
 pub use facts::Facts;
@@ -22,7 +22,8 @@ use crate::hollow::Fact;
 /// What one store accepted.
 #[derive(Debug, Clone, Default)]
 pub struct Book {
-    /// Ids per stream in the order of acceptance; empty where only promises to people are known.
+    /// Ids per stream of class A in the order of acceptance; empty where only promises to people are known. Of telemetry only counts are kept: it
+    /// is nearly all of the traffic, and a long run must not fill the memory with it.
     records: PerStream<Vec<EventId>>,
     /// Visits, and whether they were closed.
     visits: BTreeMap<VisitId, bool>,
@@ -62,6 +63,18 @@ impl Ledger {
         self.books().entry(node.clone()).or_default().visits.insert(visit, true);
     }
 
+    /// Compares the plays of one node alone: `promised` were acknowledged to its screens.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn compare_plays(database: &str, node: &NodeId, promised: u64) -> Result<Verdict> {
+        let book = Book { plays: promised, ..Book::default() };
+        let mut reader = facts::Reader::open(database).await?;
+        let facts = reader.facts(node).await?;
+        reader.close().await?;
+        Ok(judge::telemetry_alone(node, &book, &facts))
+    }
+
     /// Reads the database and compares; the newest state of both counts.
     ///
     /// # Errors
@@ -80,9 +93,10 @@ impl Ledger {
 
 impl Book {
     fn accept(&mut self, stream: Stream, id: EventId, fact: Fact) {
-        match self.records.get_mut(stream) {
-            Some(ids) => ids.push(id),
-            None => self.records.set(stream, vec![id]),
+        match (stream.class(), self.records.get_mut(stream)) {
+            (Class::A, Some(ids)) => ids.push(id),
+            (Class::A, None) => self.records.set(stream, vec![id]),
+            (Class::B | Class::C, _) => {}
         }
         match fact {
             Fact::Opened(visit) => {

@@ -13,6 +13,14 @@ use crate::world::{MARKETER, offers};
 /// When a step is refused.
 pub async fn populate(cloud: &str, mail: &dyn Mail, clock: &dyn Clock) -> Result<Vec<OfferView>> {
     let marketer = Staff::sign_in(cloud, mail, MARKETER).await.context("failed to sign in the marketer")?;
+    populate_as(&marketer, clock).await
+}
+
+/// The same by a marketer who is signed in.
+///
+/// # Errors
+/// When a step is refused.
+pub async fn populate_as(marketer: &Staff, clock: &dyn Clock) -> Result<Vec<OfferView>> {
     let mut published: Vec<_> = marketer.offers().await?.into_iter().filter(|offer| offer.state == OfferState::Published).collect();
     if published.is_empty() {
         let now = clock.now();
