@@ -29,8 +29,8 @@ pub fn link(row: node::NodeRow) -> NodeLink {
 
 /// The link of one node.
 pub async fn link_of(db: &Db, node: &NodeId) -> Result<NodeLink, StoreError> {
-    let rows = node::all(&mut db.read().await?).await?;
-    Ok(rows.into_iter().find(|row| row.node == *node).map_or_else(|| unheard(node.clone()), link))
+    let row = node::find(&mut db.read().await?, node).await?;
+    Ok(row.map_or_else(|| unheard(node.clone()), link))
 }
 
 /// The state of a device that its node has reported. What a node said is no news once its line is gone.

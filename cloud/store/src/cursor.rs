@@ -108,7 +108,21 @@ pub async fn journal(tx: &mut Tx, from: JournalSource<'_>, entries: &[JournalEnt
     if entries.is_empty() {
         return Ok(HashSet::new());
     }
-    let new: Vec<(Id<EventId>,)> = run!(tx, fetch_all: (Id<EventId>,), pair "journal/insert", source, stream, epoch, at, Json(entries))?;
+    let new: Vec<(Id<EventId>,)> = run!(
+        tx,
+        fetch_all: (Id<EventId>,),
+        pair "journal/insert",
+        pg(
+            source,
+            stream,
+            epoch,
+            at,
+            entries.iter().map(|entry| entry.id.0).collect::<Vec<_>>(),
+            entries.iter().map(|entry| entry.seq).collect::<Vec<_>>(),
+            entries.iter().map(|entry| entry.event.as_bytes()).collect::<Vec<_>>(),
+        ),
+        sqlite(source, stream, epoch, at, Json(entries)),
+    )?;
     Ok(new.into_iter().map(|(Id(id),)| id).collect())
 }
 

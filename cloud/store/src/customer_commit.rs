@@ -7,6 +7,7 @@
 use aisle_schemas::ids::{CandidateId, CardId, CustomerId, OfferId, PassId, StoreId};
 use chrono::{DateTime, Utc};
 use sqlx::types::Json;
+use uuid::Uuid;
 
 use crate::{
     customer::{BookmarkRow, CandidateRow, CardRow, ConsentRow, DialogueRow, OutcomeRow, ProfileRow, SendRow},
@@ -168,8 +169,9 @@ async fn write(tx: &mut Tx, places: &Db, commit: CustomerCommit) -> Result<Commi
     }
     decision::insert(tx, &decisions).await?;
     put_messages(tx, customer, &cards_put, &sends, &candidates_put).await?;
-    for card in &cards_removed {
-        run!(tx, execute, "card/remove.sql", *card, customer, at)?;
+    if !cards_removed.is_empty() {
+        let cards: Vec<Uuid> = cards_removed.iter().map(|card| card.0).collect();
+        run!(tx, execute, pair "card/remove", pg(cards, customer, at), sqlite(Json(&cards_removed), customer, at))?;
     }
     for candidate in &sends_released {
         run!(tx, execute, "send/delete.sql", *candidate, customer)?;

@@ -70,39 +70,47 @@ pub struct NodeRow {
     pub reclaim: bool,
 }
 
+type NodeRead = (
+    Text<NodeId>,
+    Word<NodeState>,
+    Option<DateTime<Utc>>,
+    Option<DateTime<Utc>>,
+    String,
+    Option<DateTime<Utc>>,
+    Num<u64>,
+    Num<u64>,
+    Num<u64>,
+    bool,
+    bool,
+);
+
+fn node_row(row: NodeRead) -> NodeRow {
+    let (
+        Text(node),
+        Word(state),
+        heard_at,
+        since,
+        software,
+        committed_at,
+        Num(pending),
+        Num(applied),
+        Num(quarantined),
+        active,
+        reclaim,
+    ) = row;
+    NodeRow { node, state, seen_at: newest(heard_at, committed_at), since, software, pending, applied, quarantined, active, reclaim }
+}
+
 /// All enrolled nodes, by name.
 pub async fn all(conn: &mut Conn) -> Result<Vec<NodeRow>, StoreError> {
-    type Row = (
-        Text<NodeId>,
-        Word<NodeState>,
-        Option<DateTime<Utc>>,
-        Option<DateTime<Utc>>,
-        String,
-        Option<DateTime<Utc>>,
-        Num<u64>,
-        Num<u64>,
-        Num<u64>,
-        bool,
-        bool,
-    );
-    let rows: Vec<Row> = run!(conn, fetch_all: Row, "node/all.sql")?;
-    let row = |row| {
-        let (
-            Text(node),
-            Word(state),
-            heard_at,
-            since,
-            software,
-            committed_at,
-            Num(pending),
-            Num(applied),
-            Num(quarantined),
-            active,
-            reclaim,
-        ): Row = row;
-        NodeRow { node, state, seen_at: newest(heard_at, committed_at), since, software, pending, applied, quarantined, active, reclaim }
-    };
-    Ok(rows.into_iter().map(row).collect())
+    let rows: Vec<NodeRead> = run!(conn, fetch_all: NodeRead, "node/all.sql")?;
+    Ok(rows.into_iter().map(node_row).collect())
+}
+
+/// One enrolled node.
+pub async fn find(conn: &mut Conn, node: &NodeId) -> Result<Option<NodeRow>, StoreError> {
+    let row: Option<NodeRead> = run!(conn, fetch_optional: NodeRead, "node/find.sql", node)?;
+    Ok(row.map(node_row))
 }
 
 fn newest(a: Option<DateTime<Utc>>, b: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {

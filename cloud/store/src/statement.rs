@@ -17,8 +17,20 @@ use sqlx::{Database, Decode, Type, error::BoxDynError, types::Json};
 use uuid::Uuid;
 
 /// Runs a statement: `run!(conn, execute, "file.sql", args…)`, or with a row type: `run!(conn, fetch_all: Row, …)`.
-/// `pair "file"` takes `file.pg.sql` and `file.sqlite.sql`.
+/// `pair "file"` takes `file.pg.sql` and `file.sqlite.sql`; `pair "file", pg(args…), sqlite(args…)` also binds what each of them takes.
 macro_rules! run {
+    ($conn:expr, execute, pair $file:literal, pg($($pg_arg:expr),* $(,)?), sqlite($($sqlite_arg:expr),* $(,)?) $(,)?) => {
+        match $conn.driver() {
+            $crate::db::Driver::Pg(c) => sqlx::query::<sqlx::Postgres>(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $file, ".pg.sql")))$(.bind($crate::statement::Portable::portable($pg_arg)))*.execute(c).await.map(|done| done.rows_affected()),
+            $crate::db::Driver::Sqlite(c) => sqlx::query::<sqlx::Sqlite>(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $file, ".sqlite.sql")))$(.bind($crate::statement::Portable::portable($sqlite_arg)))*.execute(c).await.map(|done| done.rows_affected()),
+        }.map_err($crate::error::StoreError::from)
+    };
+    ($conn:expr, $fetch:ident : $row:ty, pair $file:literal, pg($($pg_arg:expr),* $(,)?), sqlite($($sqlite_arg:expr),* $(,)?) $(,)?) => {
+        match $conn.driver() {
+            $crate::db::Driver::Pg(c) => sqlx::query_as::<sqlx::Postgres, $row>(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $file, ".pg.sql")))$(.bind($crate::statement::Portable::portable($pg_arg)))*.$fetch(c).await,
+            $crate::db::Driver::Sqlite(c) => sqlx::query_as::<sqlx::Sqlite, $row>(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $file, ".sqlite.sql")))$(.bind($crate::statement::Portable::portable($sqlite_arg)))*.$fetch(c).await,
+        }.map_err($crate::error::StoreError::from)
+    };
     ($conn:expr, execute, pair $file:literal $(, $arg:expr)* $(,)?) => { run!(@execute $conn, concat!($file, ".pg.sql"), concat!($file, ".sqlite.sql") $(, $arg)*) };
     ($conn:expr, execute, $file:literal $(, $arg:expr)* $(,)?) => { run!(@execute $conn, $file, $file $(, $arg)*) };
     ($conn:expr, $fetch:ident : $row:ty, pair $file:literal $(, $arg:expr)* $(,)?) => { run!(@fetch $conn, $fetch, $row, concat!($file, ".pg.sql"), concat!($file, ".sqlite.sql") $(, $arg)*) };
@@ -62,6 +74,19 @@ impl<T> Portable for Json<T> {
         self
     }
 }
+
+/// One column of a row set, as PostgreSQL takes it: an array of its own type, which unlike JSON is not parsed there.
+impl<T> Portable for Vec<Option<T>> {
+    type Sql = Self;
+    fn portable(self) -> Self {
+        self
+    }
+}
+
+macro_rules! columns {
+    ($($ty:ty),*) => { $(impl<'a> Portable for Vec<$ty> { type Sql = Self; fn portable(self) -> Self { self } })* };
+}
+columns!(i64, bool, String, &'a str, &'a [u8], Uuid, DateTime<Utc>);
 
 impl Portable for DateTime<Utc> {
     type Sql = Self;

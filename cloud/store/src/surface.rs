@@ -14,7 +14,7 @@ use sqlx::types::Json;
 use crate::{
     db::{Conn, Tx},
     error::StoreError,
-    statement::{Num, instant, run, word},
+    statement::{Num, Portable, instant, micros, run, word},
 };
 
 #[derive(Serialize)]
@@ -35,47 +35,61 @@ struct PlaySet<'a> {
     display_power: String,
 }
 
+impl<'a> PlaySet<'a> {
+    fn of(play: &'a Play) -> Self {
+        let Play { screen, boot, seq, zone, event, offer, offer_rev, rule, started_at, duration_ms, clock_synced, outcome, display_power } =
+            play;
+        Self {
+            screen: screen.as_str(),
+            boot: *boot,
+            seq: *seq,
+            offer: *offer,
+            offer_rev: *offer_rev,
+            event: event.as_str(),
+            zone: zone.as_str(),
+            rule: word(rule),
+            outcome: word(outcome),
+            started_at: *started_at,
+            duration_ms: *duration_ms,
+            clock_synced: *clock_synced,
+            display_power: word(display_power),
+        }
+    }
+}
+
 /// Takes plays of a node's screens; returns how many were new.
-pub async fn add_plays(tx: &mut Tx, node: &NodeId, plays: &[&Play]) -> Result<u64, StoreError> {
+pub async fn add_plays(tx: &mut Tx, node: &NodeId, plays: &[Play]) -> Result<u64, StoreError> {
     if plays.is_empty() {
         return Ok(0);
     }
-    let set: Vec<PlaySet<'_>> = plays
-        .iter()
-        .map(|play| {
-            let Play {
-                screen,
-                boot,
-                seq,
-                zone,
-                event,
-                offer,
-                offer_rev,
-                rule,
-                started_at,
-                duration_ms,
-                clock_synced,
-                outcome,
-                display_power,
-            } = play;
-            PlaySet {
-                screen: screen.as_str(),
-                boot: *boot,
-                seq: *seq,
-                offer: *offer,
-                offer_rev: *offer_rev,
-                event: event.as_str(),
-                zone: zone.as_str(),
-                rule: word(rule),
-                outcome: word(outcome),
-                started_at: *started_at,
-                duration_ms: *duration_ms,
-                clock_synced: *clock_synced,
-                display_power: word(display_power),
-            }
-        })
-        .collect();
-    run!(tx, execute, pair "play/insert", node, Json(&set))
+    let set: Vec<PlaySet<'_>> = plays.iter().map(PlaySet::of).collect();
+    run!(
+        tx,
+        execute,
+        pair "play/insert",
+        pg(
+            node,
+            column(&set, |play| play.screen),
+            column(&set, |play| play.boot.0),
+            column(&set, |play| play.seq.portable()),
+            column(&set, |play| play.offer.map(|offer| offer.0)),
+            column(&set, |play| play.offer_rev.map(i64::from)),
+            column(&set, |play| play.event),
+            column(&set, |play| play.zone),
+            column(&set, |play| play.rule.as_str()),
+            column(&set, |play| play.outcome.as_str()),
+            column(&set, |play| micros(play.started_at)),
+            column(&set, |play| i64::from(play.duration_ms)),
+            column(&set, |play| play.clock_synced),
+            column(&set, |play| play.display_power.as_str()),
+        ),
+        sqlite(node, Json(&set)),
+    )
+}
+
+/// One column of a set of rows.
+fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
+    rows.iter().map(of).collect()
 }
 
 /// Takes a touch of a node's display; `false` where it was known.

@@ -3,18 +3,22 @@
 //! Owns tables `visit`, `pass`, `code_used` and `admission`. Takes facts; emits rows. That a customer has at most one open visit is a
 //! unique index (V1); which of two ends, and when, is decided by the caller.
 
+use std::collections::HashMap;
+
 use aisle_schemas::{
     ids::{CustomerId, EventId, NodeId, PassId, StoreId, TouchpointId, VisitId, VisitToken, ZoneId},
     visit::{CheckInMethod, CloseReason},
 };
 use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::types::Json;
 
 use crate::{
     db::{Conn, Db, Tx},
     down::{self, DownWrite, LoggedDown},
     error::StoreError,
     idempotency::{self, Answer},
-    statement::{Bytes, Id, Num, Text, Word, run, word},
+    statement::{Bytes, Id, Num, Text, Word, instant, micros, run, word},
 };
 
 /// A visit.
@@ -199,11 +203,64 @@ pub struct SeenVisit {
     pub closed_at: Option<DateTime<Utc>>,
 }
 
-/// Notes a signal of a visit, out of order or not; `None` where the visit is unknown.
-pub async fn see(tx: &mut Tx, visit: VisitId, at: DateTime<Utc>, zone: Option<&ZoneId>) -> Result<Option<SeenVisit>, StoreError> {
-    type Row = (Option<Id<CustomerId>>, Text<StoreId>, Option<DateTime<Utc>>);
-    let row: Option<Row> = run!(tx, fetch_optional: Row, "visit/see.sql", visit, at, zone)?;
-    Ok(row.map(|(customer, Text(store), closed_at)| SeenVisit { customer: customer.map(|Id(id)| id), store, closed_at }))
+/// Signals of one visit, gathered in the order in which they came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Signals {
+    visit: VisitId,
+    /// The newest.
+    #[serde(serialize_with = "instant::serialize")]
+    at: DateTime<Utc>,
+    /// Where the newest one that named a place was; one older than another before it says nothing about where the person is now.
+    zone: Option<ZoneId>,
+    #[serde(serialize_with = "instant::serialize")]
+    zone_at: DateTime<Utc>,
+    count: u32,
+}
+
+impl Signals {
+    /// One signal.
+    pub fn new(visit: VisitId, at: DateTime<Utc>, zone: Option<&ZoneId>) -> Self {
+        let at = micros(at);
+        Self { visit, at, zone: zone.cloned(), zone_at: at, count: 1 }
+    }
+
+    /// Another signal of the same visit, out of order or not.
+    pub fn add(&mut self, at: DateTime<Utc>, zone: Option<&ZoneId>) {
+        let at = micros(at);
+        self.count = self.count.saturating_add(1);
+        if at >= self.at {
+            self.at = at;
+            if let Some(zone) = zone {
+                self.zone = Some(zone.clone());
+                self.zone_at = at;
+            }
+        }
+    }
+}
+
+/// Notes signals, at most one entry per visit, and says what each met; a visit that is unknown here is left out.
+pub async fn see(tx: &mut Tx, signals: &[Signals]) -> Result<HashMap<VisitId, SeenVisit>, StoreError> {
+    type Row = (Id<VisitId>, Option<Id<CustomerId>>, Text<StoreId>, Option<DateTime<Utc>>);
+    if signals.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<Row> = run!(
+        tx,
+        fetch_all: Row,
+        pair "visit/see",
+        pg(
+            signals.iter().map(|of| of.visit.0).collect::<Vec<_>>(),
+            signals.iter().map(|of| of.at).collect::<Vec<_>>(),
+            signals.iter().map(|of| of.zone.as_ref().map(ZoneId::as_str)).collect::<Vec<_>>(),
+            signals.iter().map(|of| of.zone_at).collect::<Vec<_>>(),
+            signals.iter().map(|of| i64::from(of.count)).collect::<Vec<_>>(),
+        ),
+        sqlite(Json(signals)),
+    )?;
+    let met = |(Id(visit), customer, Text(store), closed_at): Row| {
+        (visit, SeenVisit { customer: customer.map(|Id(customer)| customer), store, closed_at })
+    };
+    Ok(rows.into_iter().map(met).collect())
 }
 
 /// Remembers a pass that was issued, within the caller's transaction.

@@ -1,8 +1,10 @@
 //! What each type of record does to the cloud's tables.
 //!
-//! Owns [`Effects`], which gathers a batch's effects: rows that belong to one visit are written at once, sets (plays, outbox, down log) when
-//! the batch or its savepoint ends. Takes parsed records; refuses with [`Poison`] what can never be applied. A record of a visit that is
-//! unknown here changes nothing and is counted: it stands in the journal.
+//! Owns [`Effects`], which gathers a batch's effects: what opens or ends a visit is written at once, signals of visits before the next of
+//! those, sets (plays, outbox, down log) when the batch or its savepoint ends. Takes parsed records; refuses with [`Poison`] what can never
+//! be applied. A record of a visit that is unknown here changes nothing and is counted: it stands in the journal.
+
+use std::collections::HashMap;
 
 use aisle_schemas::{
     event::{Event, EventError, TYPE_LOG_CORRUPT},
@@ -19,7 +21,7 @@ use aisle_store::{
     Db, DownStream, DownWrite, LoggedDown, Message, OutboxNew, OutboxRow, StoreError, Tx, counter, down, loss, outbox,
     reported::{self, ReportedAt},
     surface,
-    visit::{self, NewVisit},
+    visit::{self, NewVisit, Signals},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -79,9 +81,19 @@ pub struct Effects<'a> {
     outbox: Vec<OutboxNew>,
     down: Vec<DownWrite>,
     plays: Vec<Play>,
+    /// Signals of visits that are not noted yet.
+    signals: Vec<Signal>,
     losses: Vec<LossView>,
     /// An operator drives the record again and answers for its age.
     redriven: bool,
+}
+
+/// A signal of a visit, and the trace of its record.
+struct Signal {
+    visit: VisitId,
+    signal: VisitSignal,
+    at: DateTime<Utc>,
+    traceparent: Option<String>,
 }
 
 /// What was written beside the projections.
@@ -95,7 +107,16 @@ pub struct Written {
 
 impl<'a> Effects<'a> {
     pub fn new(node: &'a NodeId, now: DateTime<Utc>) -> Self {
-        Self { node, now, outbox: Vec::new(), down: Vec::new(), plays: Vec::new(), losses: Vec::new(), redriven: false }
+        Self {
+            node,
+            now,
+            outbox: Vec::new(),
+            down: Vec::new(),
+            plays: Vec::new(),
+            signals: Vec::new(),
+            losses: Vec::new(),
+            redriven: false,
+        }
     }
 
     /// Effects of a record that an operator drives again.
@@ -108,13 +129,14 @@ impl<'a> Effects<'a> {
         self.outbox.clear();
         self.down.clear();
         self.plays.clear();
+        self.signals.clear();
         self.losses.clear();
     }
 
     /// Writes what was gathered. The down log comes last: a node's log is locked from there to the commit.
     pub async fn flush(&mut self, tx: &mut Tx, db: &Db) -> Result<Written, EffectError> {
-        let plays: Vec<&Play> = self.plays.iter().collect();
-        surface::add_plays(tx, self.node, &plays).await?;
+        self.note_signals(tx).await?;
+        surface::add_plays(tx, self.node, &self.plays).await?;
         self.plays.clear();
         let outbox = outbox::put(tx, db, std::mem::take(&mut self.outbox)).await?;
         let logged = down::enqueue(tx, &std::mem::take(&mut self.down)).await?;
@@ -139,7 +161,11 @@ impl<'a> Effects<'a> {
         match body {
             Body::VisitOpened(opened) => self.opened(tx, event, *opened).await,
             Body::DeviceAttached(attached) => self.attached(tx, event, *attached).await,
-            Body::VisitSeen(seen) => self.seen(tx, event, *seen).await,
+            Body::VisitSeen(seen) => {
+                let VisitSeen { visit, signal, at, hlc: _ } = *seen;
+                self.signals.push(Signal { visit, signal, at, traceparent: event.traceparent.clone() });
+                Ok(())
+            }
             Body::VisitClosed(closed) => self.closed(tx, event, *closed).await,
             Body::CheckInRefused(refused) => self.refused(tx, event, *refused).await,
             Body::OrderDone(done) => self.order_done(tx, event, *done).await,
@@ -183,6 +209,7 @@ impl<'a> Effects<'a> {
 
     async fn opened(&mut self, tx: &mut Tx, event: &Event, opened: VisitOpened) -> Result<(), EffectError> {
         let VisitOpened { visit, token, pass, method, touchpoint, at, hlc: _ } = opened;
+        self.note_signals(tx).await?;
         let customer = visit::redeem_pass(tx, pass, visit).await?;
         let others = match customer {
             Some(customer) => visit::others(tx, customer, visit, at).await?,
@@ -266,8 +293,9 @@ impl<'a> Effects<'a> {
 
     async fn attached(&mut self, tx: &mut Tx, event: &Event, attached: DeviceAttached) -> Result<(), EffectError> {
         let DeviceAttached { visit, pass, at, hlc: _ } = attached;
+        self.note_signals(tx).await?;
         let holder = visit::redeem_pass(tx, pass, visit).await?;
-        let Some(seen) = visit::see(tx, visit, at, None).await? else {
+        let Some(seen) = visit::see(tx, &[Signals::new(visit, at, None)]).await?.remove(&visit) else {
             unexpected("device_attached");
             return Ok(());
         };
@@ -278,27 +306,43 @@ impl<'a> Effects<'a> {
         Ok(())
     }
 
-    async fn seen(&mut self, tx: &mut Tx, event: &Event, seen: VisitSeen) -> Result<(), EffectError> {
-        let VisitSeen { visit, signal, at, hlc: _ } = seen;
-        let zone = match &signal {
-            VisitSignal::ZoneEntered { zone } => Some(zone),
-            VisitSignal::Tapped { display: _, offer: _ } => None,
-        };
-        let Some(met) = visit::see(tx, visit, at, zone).await? else {
-            unexpected("visit_seen");
-            return Ok(());
-        };
-        if met.closed_at.is_some() {
-            let age = if self.now - at > LATE_MAX { "over_72_h" } else { "amended" };
-            metrics::counter!("aisle_ingest_late_signals_total", "age" => age).increment(1);
-            return Ok(());
+    /// Notes the signals that have gathered, all of one visit in one step, and tells of each in the order in which they came.
+    async fn note_signals(&mut self, tx: &mut Tx) -> Result<(), EffectError> {
+        let mut of_visits: Vec<Signals> = Vec::new();
+        let mut places: HashMap<VisitId, usize> = HashMap::new();
+        for Signal { visit, signal, at, traceparent: _ } in &self.signals {
+            let zone = match signal {
+                VisitSignal::ZoneEntered { zone } => Some(zone),
+                VisitSignal::Tapped { display: _, offer: _ } => None,
+            };
+            let known = places.get(visit).and_then(|place| of_visits.get_mut(*place));
+            if let Some(known) = known {
+                known.add(*at, zone);
+            } else {
+                places.insert(*visit, of_visits.len());
+                of_visits.push(Signals::new(*visit, *at, zone));
+            }
         }
-        self.tell(event, Message::VisitSeen { customer: met.customer, visit, store: met.store, signal, at });
+        let met = visit::see(tx, &of_visits).await?;
+        for Signal { visit, signal, at, traceparent } in std::mem::take(&mut self.signals) {
+            let Some(seen) = met.get(&visit) else {
+                unexpected("visit_seen");
+                continue;
+            };
+            if seen.closed_at.is_some() {
+                let age = if self.now - at > LATE_MAX { "over_72_h" } else { "amended" };
+                metrics::counter!("aisle_ingest_late_signals_total", "age" => age).increment(1);
+                continue;
+            }
+            let message = Message::VisitSeen { customer: seen.customer, visit, store: seen.store.clone(), signal, at };
+            self.outbox.push(OutboxNew { message, traceparent, at: self.now });
+        }
         Ok(())
     }
 
     async fn closed(&mut self, tx: &mut Tx, event: &Event, closed: VisitClosed) -> Result<(), EffectError> {
         let VisitClosed { visit, reason, ended_at, hlc: _ } = closed;
+        self.note_signals(tx).await?;
         let Some(met) = visit::close(tx, visit, ended_at, reason).await? else {
             // Handed over before its own store said so: the first end stands.
             return Ok(());

@@ -8,3 +8,4 @@ mod database;
 mod down_log;
 mod enrolment;
 mod lease;
+mod visit;

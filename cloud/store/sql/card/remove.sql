@@ -1,1 +1,0 @@
-UPDATE card SET removed_at = $3 WHERE id = $1 AND customer = $2 AND removed_at IS NULL
