@@ -2,19 +2,19 @@
 //!
 //! Owns the rows that are under way at this instance: those of keys whose partition it owns. Takes rows from the feed, without a look at the
 //! database; reads the table at start, after an overflow, when it owns other partitions, and every second for what another instance wrote.
-//! Emits commands. Rows of one key go one after the other, in order; a row ends in the transaction of its effect. On failure: the row stays
-//! and is tried again, ever more slowly, and is never dropped. A row that another instance has ended meanwhile is let go.
+//! Emits commands. Rows of one key go in order, those that wait together in one commit; a row ends in the transaction of its effect. On
+//! failure: the row stays and is tried again, ever more slowly, and is never dropped. A row that another instance has ended meanwhile is
+//! let go.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque, hash_map::Entry},
     sync::Arc,
     time::Duration,
 };
 
-use aisle_mesh::sync::owner_driver::OwnerLoggedSender;
+use aisle_mesh::{jobs::Jobs, sync::owner_driver::OwnerLoggedSender};
 use aisle_schemas::sync::Stream;
 use aisle_store::{Db, LoggedDown, OutboxRow, StoreError, down_log, outbox};
-use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::sync::watch;
 
 use crate::{
@@ -37,10 +37,14 @@ const GATHER: Duration = Duration::from_millis(50);
 /// First and longest wait before a row is tried again.
 const RETRY: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(30)];
 
-/// Rows by key, oldest first; the first of a key may be under way.
+/// Rows of one key that are handled together, in one commit where they are a customer's. Bounds how much is done again where one is refused.
+const TOGETHER_MAX: usize = 32;
+
+/// Rows by key, oldest first. A key has an entry from its first row on until nothing of it waits or is under way.
 #[derive(Default)]
 struct Waiting {
     by_key: HashMap<String, VecDeque<OutboxRow>>,
+    /// Of all rows here, those under way with them.
     places: HashSet<i64>,
     /// Keys that may start.
     ready: VecDeque<String>,
@@ -54,31 +58,46 @@ impl Waiting {
         if !self.has_room() || !self.places.insert(row.place) {
             return;
         }
-        let key = row.message.key();
-        let rows = self.by_key.entry(key.clone()).or_default();
-        rows.push_back(row);
-        if rows.len() == 1 {
-            self.ready.push_back(key);
+        match self.by_key.entry(row.message.key()) {
+            Entry::Occupied(mut rows) => rows.get_mut().push_back(row),
+            Entry::Vacant(vacant) => {
+                self.ready.push_back(vacant.key().clone());
+                vacant.insert(VecDeque::from([row]));
+            }
         }
     }
-    /// The first row of a key that may start.
-    fn start(&mut self) -> Option<(String, OutboxRow)> {
+    /// The first rows of a key that may start: all that wait, so that one commit serves them.
+    fn start(&mut self) -> Option<Work> {
         let key = self.ready.pop_front()?;
-        let row = self.by_key.get(&key)?.front()?.clone();
-        Some((key, row))
+        let rows = self.by_key.get_mut(&key)?;
+        let rows: Vec<_> = rows.drain(..rows.len().min(TOGETHER_MAX)).collect();
+        Some(Work { key, rows })
     }
-    /// The first row of the key has ended.
-    fn end(&mut self, key: &str) {
-        let Some(rows) = self.by_key.get_mut(key) else { return };
-        if let Some(row) = rows.pop_front() {
-            self.places.remove(&row.place);
+    /// What was started of the key has ended.
+    fn end(&mut self, work: &Ended) {
+        for place in &work.places {
+            self.places.remove(place);
         }
-        if rows.is_empty() {
-            self.by_key.remove(key);
-        } else {
-            self.ready.push_back(key.to_owned());
+        match self.by_key.get(&work.key).map(VecDeque::is_empty) {
+            Some(true) => {
+                self.by_key.remove(&work.key);
+            }
+            Some(false) => self.ready.push_back(work.key.clone()),
+            None => {}
         }
     }
+}
+
+/// Rows of one key, under way.
+struct Work {
+    key: String,
+    rows: Vec<OutboxRow>,
+}
+
+/// What was under way and is no more.
+struct Ended {
+    key: String,
+    places: Vec<i64>,
 }
 
 /// Runs until the instance stops.
@@ -93,17 +112,17 @@ pub async fn run(
 ) {
     let consumers = Arc::new(consumers);
     let mut waiting = Waiting::default();
-    let mut handling = FuturesUnordered::new();
+    let mut handling = Jobs::default();
     let mut look = tokio::time::interval(LOOK);
     let mut woken = shared.woken();
     let mut gathering = false;
-    let mut telling = FuturesUnordered::new();
+    let mut telling = Jobs::default();
     let mut tell_again = false;
     while !*stopping.borrow() {
         while handling.len() < KEYS_MAX
-            && let Some((key, row)) = waiting.start()
+            && let Some(work) = waiting.start()
         {
-            handling.push(until_done(Arc::clone(&consumers), db.clone(), key, row));
+            handling.push(until_done(Arc::clone(&consumers), db.clone(), work));
         }
         let read_again = tokio::select! {
             changed = stopping.changed() => {
@@ -120,8 +139,8 @@ pub async fn run(
                 reread && !overflows
             }
             () = duty.changed() => true,
-            Some(key) = handling.next(), if !handling.is_empty() => {
-                waiting.end(&key);
+            Some(ended) = handling.next(), if !handling.is_empty() => {
+                waiting.end(&ended);
                 false
             }
             Some(()) = telling.next(), if !telling.is_empty() => false,
@@ -152,11 +171,14 @@ async fn read(db: &Db, duty: &Duty, waiting: &mut Waiting) -> Result<(), StoreEr
     let mut connection = db.read().await?;
     let mut after = 0;
     while waiting.has_room() {
-        let rows = outbox::pending(&mut connection, after, READ_MAX).await?;
-        let Some(last) = rows.last() else { break };
-        after = last.place;
-        let is_last = rows.len() < usize::try_from(READ_MAX).unwrap_or(usize::MAX);
-        rows.into_iter().filter(|row| duty.is_for(&row.message.key())).for_each(|row| waiting.add(row));
+        let standing = outbox::places(&mut connection, after, READ_MAX).await?;
+        let Some((last, _)) = standing.last() else { break };
+        after = *last;
+        let is_last = standing.len() < usize::try_from(READ_MAX).unwrap_or(usize::MAX);
+        // Most rows came through the feed and wait here already: only what is new to this instance is worth reading.
+        let news = standing.into_iter().filter(|(place, key)| !waiting.places.contains(place) && duty.is_for(key));
+        let news: Vec<i64> = news.map(|(place, _)| place).collect();
+        outbox::at_places(&mut connection, &news).await?.into_iter().for_each(|row| waiting.add(row));
         if is_last {
             break;
         }
@@ -180,25 +202,36 @@ async fn tell(shared: Arc<dyn Shared>) {
     }
 }
 
-/// Handles a row, again and again until its effect stands.
-async fn until_done(consumers: Arc<Consumers>, db: Db, key: String, row: OutboxRow) -> String {
+/// Handles rows of one key, again and again until their effects stand.
+async fn until_done(consumers: Arc<Consumers>, db: Db, work: Work) -> Ended {
+    let Work { key, mut rows } = work;
+    let places = rows.iter().map(|row| row.place).collect();
+    let mut together = rows.len();
     let mut wait = RETRY[0];
-    loop {
-        match consumers.handle(&row).await {
-            Ok(()) => return key,
+    while let Some(first) = rows.first() {
+        let topic = first.message.topic();
+        match consumers.handle(rows.get(..together).unwrap_or(&rows)).await {
+            Ok(()) => {
+                rows.drain(..together.min(rows.len()));
+            }
             Err(refusal) if refusal.is_passing() => {
-                metrics::counter!("aisle_outbox_retries_total", "role" => "cloud", "topic" => row.message.topic()).increment(1);
+                metrics::counter!("aisle_outbox_retries_total", "role" => "cloud", "topic" => topic).increment(1);
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(RETRY[1]);
-                if has_ended(&db, &row).await {
-                    return key;
-                }
+                drop_ended(&db, &mut rows).await;
+            }
+            // Which of them it was, one after the other will tell.
+            Err(_) if together > 1 => {
+                drop_ended(&db, &mut rows).await;
+                together = 1;
             }
             Err(refusal) => {
                 // Its owner says that it never can have an effect: for instance, the customer is gone.
-                tracing::warn!(topic = row.message.topic(), code = refusal.code(), "an outbox row has no effect");
-                match outbox::done(&db, vec![row.place]).await {
-                    Ok(_) => return key,
+                tracing::warn!(topic, code = refusal.code(), "an outbox row has no effect");
+                match outbox::done(&db, vec![first.place]).await {
+                    Ok(_) => {
+                        rows.remove(0);
+                    }
                     Err(error) => {
                         tracing::warn!(error = &error as &dyn std::error::Error, "failed to end an outbox row");
                         tokio::time::sleep(wait).await;
@@ -207,12 +240,18 @@ async fn until_done(consumers: Arc<Consumers>, db: Db, key: String, row: OutboxR
             }
         }
     }
+    Ended { key, places }
 }
 
-/// Whether another instance, which owned the key before or owns it now, has brought the row to its effect.
-async fn has_ended(db: &Db, row: &OutboxRow) -> bool {
-    let stands = async { outbox::stands(&mut db.read().await?, row.place).await };
-    matches!(stands.await, Ok(false))
+/// Lets go of rows that have ended meanwhile: in a part of this work that went well, or because another instance, which owned the key before
+/// or owns it now, has brought them to their effect.
+async fn drop_ended(db: &Db, rows: &mut Vec<OutboxRow>) {
+    let places: Vec<i64> = rows.iter().map(|row| row.place).collect();
+    let standing = async { outbox::at_places(&mut db.read().await?, &places).await };
+    match standing.await {
+        Ok(standing) => *rows = standing,
+        Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "failed to look which rows still stand"),
+    }
 }
 
 #[cfg(test)]
@@ -229,16 +268,23 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_one_key_start_one_after_the_other_and_a_row_announced_twice_is_one() {
+    fn rows_of_one_key_start_in_order_and_a_row_announced_twice_is_one() {
         let mut waiting = Waiting::default();
         for (place, offer) in [(1, 7), (2, 7), (1, 7), (3, 8)] {
             waiting.add(row(place, offer));
         }
-        let (first, started) = waiting.start().unwrap();
-        assert_eq!(started.place, 1);
-        assert_eq!(waiting.start().unwrap().1.place, 3);
-        assert!(waiting.start().is_none(), "the second row of the first key waits");
-        waiting.end(&first);
-        assert_eq!(waiting.start().unwrap().1.place, 2);
+        let places = |work: &Work| work.rows.iter().map(|row| row.place).collect::<Vec<_>>();
+        let first = waiting.start().unwrap();
+        assert_eq!(places(&first), [1, 2], "what waits for one key goes together");
+        assert_eq!(places(&waiting.start().unwrap()), [3]);
+        waiting.add(row(4, 7));
+        waiting.add(row(2, 7));
+        assert!(waiting.start().is_none(), "the next row of the first key waits");
+        waiting.end(&Ended { places: places(&first), key: first.key });
+        let next = waiting.start().unwrap();
+        assert_eq!(places(&next), [4]);
+        waiting.end(&Ended { places: places(&next), key: next.key });
+        waiting.add(row(5, 7));
+        assert_eq!(places(&waiting.start().unwrap()), [5], "a key that had ended starts anew");
     }
 }

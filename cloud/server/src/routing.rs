@@ -4,15 +4,15 @@
 //! for nobody ends at once. A publication goes to every open visit of its stores, a bounded number at a time.
 
 use actix::Recipient;
-use aisle_schemas::ids::{OfferId, StoreId};
+use aisle_schemas::ids::{CustomerId, NodeId, OfferId, StoreId};
 use aisle_store::{Db, Message, OutboxRow, outbox, visit};
 use futures_util::{StreamExt, stream};
 
 use crate::{
     actors::{
-        customer::Customers,
+        customer::{Customers, Traced},
         fleet::{NodeChanged, Reported},
-        messenger::{FollowOffer, TakeAttached, TakeClosed, TakeOpened, TakeOrderDone, TakeSeen},
+        messenger::{FollowOffer, News},
         store::Desk,
     },
     problem::Refusal,
@@ -33,54 +33,65 @@ pub struct Consumers {
 }
 
 impl Consumers {
-    /// Brings one row to its owner.
-    pub async fn handle(&self, row: &OutboxRow) -> Result<(), Refusal> {
-        let place = row.place;
-        let trace = row.traceparent.clone();
-        match &row.message {
-            Message::VisitOpened { customer, visit, store, node, token, at } => {
-                let opened = TakeOpened { place, visit: *visit, store: store.clone(), node: node.clone(), token: *token, at: *at };
-                self.customers.ask(*customer, opened, trace).await
+    /// Brings rows of one key to their owner, oldest first, and ends them. Those for a customer end in one commit with their effects.
+    pub async fn handle(&self, rows: &[OutboxRow]) -> Result<(), Refusal> {
+        let mut to_customers: Vec<(CustomerId, Vec<Traced<News>>)> = Vec::new();
+        let mut others = Vec::new();
+        for row in rows {
+            let Some((customer, command)) = News::of(row) else {
+                others.push(row);
+                continue;
+            };
+            let told = Traced { command, traceparent: row.traceparent.clone() };
+            match to_customers.last_mut() {
+                Some((last, waiting)) if *last == customer => waiting.push(told),
+                Some(_) | None => to_customers.push((customer, vec![told])),
             }
-            Message::VisitSeen { customer: Some(customer), visit, store: _, signal, at } => {
-                self.customers.ask(*customer, TakeSeen { place, visit: *visit, signal: signal.clone(), at: *at }, trace).await
-            }
-            Message::VisitClosed { customer: Some(customer), visit, store: _, token: _, reason, ended_at } => {
-                self.customers.ask(*customer, TakeClosed { place, visit: *visit, reason: *reason, ended_at: *ended_at }, trace).await
-            }
-            Message::DeviceAttached { customer, visit } => {
-                self.customers.ask(*customer, TakeAttached { place, visit: *visit }, trace).await
-            }
-            Message::OrderDone { order, outcome, reason, visit: _, customer: Some(customer) } => {
-                let done = TakeOrderDone { place, order: *order, outcome: *outcome, reason: reason.clone() };
-                self.customers.ask(*customer, done, trace).await
-            }
-            Message::CheckInRefused { store: _, reason } => {
-                metrics::counter!("aisle_check_ins_refused_total", "role" => "cloud", "reason" => reason.clone()).increment(1);
-                self.end(row).await
-            }
-            Message::Reported { node, key: _ } => {
-                let told = self.reports.send(Reported(node.clone())).await;
-                told.map_err(Refusal::unavailable)?;
-                self.end(row).await
-            }
-            Message::Presence { node, state, at } => {
-                let told = self.nodes.send(NodeChanged { node: node.clone(), state: *state, at: *at }).await;
-                told.map_err(Refusal::unavailable)?;
-                self.end(row).await
-            }
-            Message::OfferPublished { offer, rev: _, stores } | Message::OfferWithdrawn { offer, stores } => {
-                self.follow_offer(*offer, stores, trace).await?;
-                self.end(row).await
-            }
-            Message::VisitSeen { customer: None, .. }
-            | Message::VisitClosed { customer: None, .. }
-            | Message::OrderDone { customer: None, .. } => self.end(row).await,
         }
+        for (customer, news) in to_customers {
+            self.customers.ask_all(customer, news).await?;
+        }
+        let mut reported: Option<&NodeId> = None;
+        for row in &others {
+            match &row.message {
+                Message::Reported { node, key: _ } => {
+                    // Whoever is told looks at all of the node's reports: once is enough for rows that wait together.
+                    if reported != Some(node) {
+                        self.reports.send(Reported(node.clone())).await.map_err(Refusal::unavailable)?;
+                        reported = Some(node);
+                    }
+                }
+                Message::Presence { node, state, at } => {
+                    let told = self.nodes.send(NodeChanged { node: node.clone(), state: *state, at: *at }).await;
+                    told.map_err(Refusal::unavailable)?;
+                }
+                Message::OfferPublished { offer, rev: _, stores } | Message::OfferWithdrawn { offer, stores } => {
+                    self.follow_offer(*offer, stores, row.traceparent.clone()).await?;
+                }
+                Message::CheckInRefused { .. }
+                | Message::VisitOpened { .. }
+                | Message::VisitSeen { .. }
+                | Message::VisitClosed { .. }
+                | Message::DeviceAttached { .. }
+                | Message::OrderDone { .. } => {}
+            }
+        }
+        self.end(&others).await
     }
 
-    async fn end(&self, row: &OutboxRow) -> Result<(), Refusal> {
-        outbox::done(&self.db, vec![row.place]).await.map(|_| ()).map_err(Refusal::unavailable)
+    /// Ends rows whose effects are outside the database or nowhere.
+    async fn end(&self, rows: &[&OutboxRow]) -> Result<(), Refusal> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let places = rows.iter().map(|row| row.place).collect();
+        outbox::done(&self.db, places).await.map_err(Refusal::unavailable)?;
+        for row in rows {
+            if let Message::CheckInRefused { store: _, reason } = &row.message {
+                metrics::counter!("aisle_check_ins_refused_total", "role" => "cloud", "reason" => reason.clone()).increment(1);
+            }
+        }
+        Ok(())
     }
 
     /// Tells the owners of all open visits that an offer has changed. Each looks at the catalogue itself, so telling twice is harmless.

@@ -177,7 +177,7 @@ pub async fn finish(tx: &mut Tx, places: &[i64]) -> Result<u64, StoreError> {
     if places.is_empty() {
         return Ok(0);
     }
-    run!(tx, execute, pair "outbox/done", Json(places))
+    run!(tx, execute, pair "outbox/done", pg(places.to_vec()), sqlite(Json(places)))
 }
 
 /// Ends rows whose effect is outside the database.
@@ -185,18 +185,20 @@ pub async fn done(db: &Db, places: Vec<i64>) -> Result<u64, StoreError> {
     db.write(move |tx| Box::pin(async move { finish(tx, &places).await })).await
 }
 
-/// Rows above `after`, oldest first. A row may appear below one that was read before it, because transactions end out of order: whoever
-/// reads again starts from 0.
-pub async fn pending(conn: &mut Conn, after: i64, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
-    type Read = (i64, Json<Message>, Option<String>, DateTime<Utc>);
-    let rows: Vec<Read> = run!(conn, fetch_all: Read, "outbox/pending.sql", after, limit)?;
-    Ok(rows.into_iter().map(|(place, Json(message), traceparent, at)| OutboxRow { place, message, traceparent, at }).collect())
+/// Places above `after` with their keys, oldest first. A place may appear below one that was read before it, because transactions end out
+/// of order: whoever reads again starts from 0.
+pub async fn places(conn: &mut Conn, after: i64, limit: u32) -> Result<Vec<(i64, String)>, StoreError> {
+    Ok(run!(conn, fetch_all: (i64, String), "outbox/places.sql", after, limit)?)
 }
 
-/// Whether a row still waits for its effect.
-pub async fn stands(conn: &mut Conn, place: i64) -> Result<bool, StoreError> {
-    let row: Option<(i64,)> = run!(conn, fetch_optional: (i64,), "outbox/stands.sql", place)?;
-    Ok(row.is_some())
+/// The rows at these places that still stand, oldest first.
+pub async fn at_places(conn: &mut Conn, places: &[i64]) -> Result<Vec<OutboxRow>, StoreError> {
+    type Read = (i64, Json<Message>, Option<String>, DateTime<Utc>);
+    if places.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<Read> = run!(conn, fetch_all: Read, pair "outbox/at_places", pg(places.to_vec()), sqlite(Json(places)))?;
+    Ok(rows.into_iter().map(|(place, Json(message), traceparent, at)| OutboxRow { place, message, traceparent, at }).collect())
 }
 
 pub(crate) async fn newest_place(conn: &mut Conn) -> Result<i64, StoreError> {

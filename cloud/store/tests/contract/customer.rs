@@ -233,7 +233,9 @@ fn a_message_is_handled_once_and_a_candidate_judged_once() {
         first.outbox_put = vec![new.clone(), new];
         let written = customer_commit::commit(&db, first).await.unwrap().outbox;
         assert!(written[0].place < written[1].place);
-        assert_eq!(outbox::pending(&mut db.read().await.unwrap(), 0, 10).await.unwrap(), written, "{kind}");
+        let conn = &mut db.read().await.unwrap();
+        let standing: Vec<i64> = outbox::places(conn, 0, 10).await.unwrap().into_iter().map(|(place, _)| place).collect();
+        assert_eq!(outbox::at_places(conn, &standing).await.unwrap(), written, "{kind}");
 
         let mut handled = CustomerCommit::new(customer, 1, at(2));
         handled.outbox_done = written.iter().map(|row| row.place).collect();

@@ -1,9 +1,10 @@
 //! Customer actors: one writer per customer, sharded by the id's hash.
 //!
-//! Owns the state of every customer of its shard in memory, a cache in front of the database. Takes [`Work`]: a command for one customer.
+//! Owns the state of every customer of its shard in memory, a cache in front of the database. Takes [`Work`]: commands for one customer.
 //! Emits what follows from a commit: events on streams, records for stores, outbox rows, timers, and the command's answer. Each command is
-//! decided, committed, applied; nothing that was not committed is ever seen. On failure: the customer's state is dropped and read again, so
-//! what is in memory never runs ahead of what is stored. Full mailbox: the caller gets `busy` and tries again.
+//! decided, committed, applied; nothing that was not committed is ever seen. What waits for one customer together is decided one after the
+//! other and committed once. On failure: the customer's state is dropped and read again, so what is in memory never runs ahead of what is
+//! stored. Full mailbox: the caller gets `busy` and tries again.
 
 pub mod change;
 pub mod commands;
@@ -81,11 +82,19 @@ pub trait Command: Send + Sync + 'static {
     type Answer: Send + 'static;
     /// Of its span.
     const NAME: &'static str;
+    /// Whether it always commits: then the commit itself finds out whether another instance was faster, and nobody has to look before.
+    const COMMITS: bool = false;
     fn decide(&self, customer: &Customer, world: &World) -> Result<Decided<Self::Answer>, Refusal>;
     /// What a unique key that stands already means for this command.
     fn conflict(&self) -> Refusal {
         Refusal::conflict("conflict")
     }
+}
+
+/// A command with the trace of what led to it.
+pub struct Traced<C> {
+    pub command: C,
+    pub traceparent: Option<String>,
 }
 
 /// What the shards share.
@@ -118,19 +127,20 @@ impl Ports {
         Self { db, clock, shared, settings, catalogue, popularity, feed, timers, cached }
     }
 
-    fn world(&self, traceparent: Option<String>) -> World {
+    fn world(&self) -> World {
         World {
             now: self.clock.now(),
             catalogue: Arc::clone(&self.catalogue.borrow()),
             popularity: Arc::clone(&self.popularity.borrow()),
             settings: Arc::clone(&self.settings),
-            traceparent,
+            traceparent: None,
         }
     }
 
-    async fn take(&self, id: CustomerId) -> Result<Customer, Refusal> {
+    /// The customer as last committed here, or as stored. `trusting`: what is in memory may be behind what is stored, and the commit will tell.
+    async fn take(&self, id: CustomerId, trusting: bool) -> Result<Customer, Refusal> {
         if let Some(cached) = self.cached.remove(&id)
-            && self.is_newest(&cached).await?
+            && (trusting || self.is_newest(&cached).await?)
         {
             return Ok(Arc::unwrap_or_clone(cached));
         }
@@ -153,40 +163,54 @@ impl Ports {
         self.cached.insert(customer.id(), Arc::new(customer));
     }
 
-    /// Decide, commit, apply, tell.
-    async fn run<C: Command>(&self, id: CustomerId, command: &C, traceparent: Option<String>) -> Result<C::Answer, Refusal> {
+    /// Decide, commit, apply, tell: each command on the state that those before it make, all in one commit. Where one is refused, none of
+    /// them happens.
+    async fn run<C: Command>(&self, id: CustomerId, commands: &[Traced<C>]) -> Result<Vec<C::Answer>, Refusal> {
         for _ in 0..ATTEMPTS {
-            let mut customer = self.take(id).await?;
-            let world = self.world(traceparent.clone());
-            let Decided { changes, answer } = match command.decide(&customer, &world) {
-                Ok(decided) => decided,
-                Err(refusal) => {
-                    self.keep(customer);
-                    return Err(refusal);
+            let mut customer = self.take(id, C::COMMITS).await?;
+            let version = customer.profile.version;
+            let mut world = self.world();
+            let mut steps = Vec::with_capacity(commands.len());
+            let mut answers = Vec::with_capacity(commands.len());
+            // From the first step on the state in hand is ahead of what is stored: it is kept only when the commit is known to stand.
+            for Traced { command, traceparent } in commands {
+                world.traceparent.clone_from(traceparent);
+                match command.decide(&customer, &world) {
+                    Ok(Decided { changes, answer }) => {
+                        let becomes = if changes.is_stored() { version + 1 } else { customer.profile.version };
+                        customer.apply(&changes, becomes, world.now).map_err(Refusal::unavailable)?;
+                        steps.push(changes);
+                        answers.push(answer);
+                    }
+                    Err(refusal) => {
+                        if steps.is_empty() {
+                            self.keep(customer);
+                        }
+                        return Err(refusal);
+                    }
                 }
-            };
-            if changes.is_stored() {
-                let commit = changes.to_commit(id, customer.profile.version, world.now);
-                // From here on the state in hand may be behind what is stored: it is kept only when the commit is known to stand.
-                match customer_commit::commit(&self.db, commit).await {
+            }
+            if steps.iter().any(Changes::is_stored) {
+                match customer_commit::commit(&self.db, change::commit_of(&steps, id, version, world.now)).await {
                     Ok(committed) => {
-                        customer.apply(&changes, committed.version, world.now).map_err(Refusal::unavailable)?;
+                        customer.profile.version = committed.version;
                         self.feed.push(Committed { outbox: committed.outbox, logged: committed.logged, reread: false });
                     }
                     Err(StoreError::Stale) => continue,
-                    Err(StoreError::Conflict(_) | StoreError::CodeUsed) => return Err(command.conflict()),
+                    Err(StoreError::Conflict(_) | StoreError::CodeUsed) => {
+                        return Err(commands.first().map_or_else(|| Refusal::conflict("conflict"), |first| first.command.conflict()));
+                    }
                     Err(error) => return Err(Refusal::unavailable(error)),
                 }
-            } else {
-                let version = customer.profile.version;
-                customer.apply(&changes, version, world.now).map_err(Refusal::unavailable)?;
             }
-            self.tell(id, changes, world.now).await;
+            for changes in steps {
+                self.tell(id, changes, world.now).await;
+            }
             if let Some(due) = customer.next_due() {
                 self.timers.set(id, due);
             }
             self.keep(customer);
-            return Ok(answer);
+            return Ok(answers);
         }
         Err(Refusal::unavailable(StoreError::Stale))
     }
@@ -220,24 +244,23 @@ trait Job: Send {
 
 struct Asked<C: Command> {
     customer: CustomerId,
-    command: C,
-    traceparent: Option<String>,
-    answer: oneshot::Sender<Result<C::Answer, Refusal>>,
+    commands: Vec<Traced<C>>,
+    answer: oneshot::Sender<Result<Vec<C::Answer>, Refusal>>,
     span: tracing::Span,
 }
 
 impl<C: Command> Job for Asked<C> {
     fn run(self: Box<Self>, ports: &Ports) -> Running<'_> {
         Box::pin(async move {
-            let Self { customer, command, traceparent, answer, span } = *self;
-            let outcome = ports.run(customer, &command, traceparent).instrument(span).await;
+            let Self { customer, commands, answer, span } = *self;
+            let outcome = ports.run(customer, &commands).instrument(span).await;
             // A caller that went away does not want to know.
             drop(answer.send(outcome));
         })
     }
 }
 
-/// One command for one customer.
+/// Commands for one customer.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Work(Box<dyn Job>);
@@ -282,15 +305,22 @@ impl Customers {
 
     /// Asks a customer's owner and waits for the answer.
     pub async fn ask<C: Command>(&self, customer: CustomerId, command: C, traceparent: Option<String>) -> Result<C::Answer, Refusal> {
+        let answers = self.ask_all(customer, vec![Traced { command, traceparent }]).await?;
+        answers.into_iter().next().ok_or_else(stopped)
+    }
+
+    /// Asks several things of a customer's owner, in order, to be committed at once; none of them happens where one is refused. The span
+    /// continues the trace of the first.
+    pub async fn ask_all<C: Command>(&self, customer: CustomerId, commands: Vec<Traced<C>>) -> Result<Vec<C::Answer>, Refusal> {
         let (answer, answered) = oneshot::channel();
         let span = tracing::info_span!("actor.customer.decide", command = C::NAME);
-        if let Some(line) = &traceparent
+        if let Some(line) = commands.first().and_then(|first| first.traceparent.as_ref())
             && current_traceparent().is_none()
             && let Err(error) = continue_from(&span, line)
         {
             tracing::debug!(%error, "a command begins a trace of its own");
         }
-        let job = Asked { customer, command, traceparent, answer, span };
+        let job = Asked { customer, commands, answer, span };
         let shard = &self.shards[shard_of(customer, self.shards.len())];
         match offer(shard, "customer", Work(Box::new(job))) {
             Ok(()) => {}

@@ -16,7 +16,7 @@ mod visit;
 pub use log::decision_view;
 pub use offers::{FollowOffer, PreviewOffer};
 pub use round::{OfferMessage, Wake};
-pub use visit::{TakeAttached, TakeClosed, TakeOpened, TakeOrderDone, TakeSeen};
+pub use visit::News;
 
 use aisle_cloud_core::{
     consent::{Channel, Purpose},

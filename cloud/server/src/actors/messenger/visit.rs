@@ -1,14 +1,14 @@
 //! What a store reports of a customer's visit, and what is said because of it.
 //!
-//! Owns the commands that outbox rows become. Each ends its row in the commit of its effect, so it takes effect once. Messages may come
+//! Owns [`News`], the commands that outbox rows become. Each ends its row in the commit of its effect, so it takes effect once. Messages may come
 //! late: a visit that is over, or an earlier one, brings nothing. Emits `visit`, `card`, `card_removed`, `home`, `checkin_refused`.
 
 use aisle_schemas::{
     http::cloud::CheckInRefusal,
-    ids::{EventId, NodeId, StoreId, VisitId, VisitToken},
+    ids::{CustomerId, EventId, NodeId, StoreId, VisitId, VisitToken},
     visit::{CloseReason, OrderOutcome, VisitSignal},
 };
-use aisle_store::visit::VisitRow;
+use aisle_store::{Message, OutboxRow, visit::VisitRow};
 use chrono::{DateTime, Utc};
 
 use super::{cards, context_lease, round};
@@ -22,6 +22,62 @@ use crate::{
     problem::Refusal,
     wire,
 };
+
+/// What the outbox says to one customer.
+pub enum News {
+    Opened(TakeOpened),
+    Seen(TakeSeen),
+    Closed(TakeClosed),
+    Attached(TakeAttached),
+    OrderDone(TakeOrderDone),
+}
+
+impl News {
+    /// What a row says, and to whom; `None` where it is no customer's.
+    pub fn of(row: &OutboxRow) -> Option<(CustomerId, Self)> {
+        let place = row.place;
+        match &row.message {
+            Message::VisitOpened { customer, visit, store, node, token, at } => {
+                let opened = TakeOpened { place, visit: *visit, store: store.clone(), node: node.clone(), token: *token, at: *at };
+                Some((*customer, Self::Opened(opened)))
+            }
+            Message::VisitSeen { customer: Some(customer), visit, store: _, signal, at } => {
+                Some((*customer, Self::Seen(TakeSeen { place, visit: *visit, signal: signal.clone(), at: *at })))
+            }
+            Message::VisitClosed { customer: Some(customer), visit, store: _, token: _, reason, ended_at } => {
+                Some((*customer, Self::Closed(TakeClosed { place, visit: *visit, reason: *reason, ended_at: *ended_at })))
+            }
+            Message::DeviceAttached { customer, visit } => Some((*customer, Self::Attached(TakeAttached { place, visit: *visit }))),
+            Message::OrderDone { order, outcome, reason, visit: _, customer: Some(customer) } => {
+                let done = TakeOrderDone { place, order: *order, outcome: *outcome, reason: reason.clone() };
+                Some((*customer, Self::OrderDone(done)))
+            }
+            Message::VisitSeen { customer: None, .. }
+            | Message::VisitClosed { customer: None, .. }
+            | Message::OrderDone { customer: None, .. }
+            | Message::CheckInRefused { .. }
+            | Message::Reported { .. }
+            | Message::Presence { .. }
+            | Message::OfferPublished { .. }
+            | Message::OfferWithdrawn { .. } => None,
+        }
+    }
+}
+
+impl Command for News {
+    type Answer = ();
+    const NAME: &'static str = "take_news";
+    const COMMITS: bool = true;
+    fn decide(&self, customer: &Customer, world: &World) -> Result<Decided<()>, Refusal> {
+        match self {
+            Self::Opened(opened) => opened.decide(customer, world),
+            Self::Seen(seen) => seen.decide(customer, world),
+            Self::Closed(closed) => closed.decide(customer, world),
+            Self::Attached(attached) => attached.decide(customer, world),
+            Self::OrderDone(done) => done.decide(customer, world),
+        }
+    }
+}
 
 fn ending(place: i64) -> Changes {
     Changes { outbox_done: vec![place], ..Changes::default() }
@@ -37,9 +93,7 @@ pub struct TakeOpened {
     pub at: DateTime<Utc>,
 }
 
-impl Command for TakeOpened {
-    type Answer = ();
-    const NAME: &'static str = "take_opened";
+impl TakeOpened {
     fn decide(&self, customer: &Customer, world: &World) -> Result<Decided<()>, Refusal> {
         let Self { place, visit, store, node, token, at } = self;
         let mut changes = ending(*place);
@@ -93,9 +147,7 @@ pub struct TakeSeen {
     pub at: DateTime<Utc>,
 }
 
-impl Command for TakeSeen {
-    type Answer = ();
-    const NAME: &'static str = "take_seen";
+impl TakeSeen {
     fn decide(&self, customer: &Customer, world: &World) -> Result<Decided<()>, Refusal> {
         let mut changes = ending(self.place);
         let Some(open) = customer.visit.as_ref().filter(|open| open.visit == self.visit) else {
@@ -133,9 +185,7 @@ pub struct TakeClosed {
     pub ended_at: DateTime<Utc>,
 }
 
-impl Command for TakeClosed {
-    type Answer = ();
-    const NAME: &'static str = "take_closed";
+impl TakeClosed {
     fn decide(&self, customer: &Customer, world: &World) -> Result<Decided<()>, Refusal> {
         let mut changes = ending(self.place);
         let known = customer.visit.as_ref().or(customer.last_visit.as_ref()).filter(|known| known.visit == self.visit);
@@ -161,9 +211,7 @@ pub struct TakeAttached {
     pub visit: VisitId,
 }
 
-impl Command for TakeAttached {
-    type Answer = ();
-    const NAME: &'static str = "take_attached";
+impl TakeAttached {
     fn decide(&self, customer: &Customer, world: &World) -> Result<Decided<()>, Refusal> {
         let mut changes = ending(self.place);
         if let Some(open) = customer.visit.as_ref().filter(|open| open.visit == self.visit) {
@@ -181,9 +229,7 @@ pub struct TakeOrderDone {
     pub reason: Option<String>,
 }
 
-impl Command for TakeOrderDone {
-    type Answer = ();
-    const NAME: &'static str = "take_order_done";
+impl TakeOrderDone {
     fn decide(&self, _customer: &Customer, _world: &World) -> Result<Decided<()>, Refusal> {
         let mut changes = ending(self.place);
         let reason = match self.outcome {

@@ -1,1 +1,0 @@
-SELECT place FROM outbox WHERE place = $1
