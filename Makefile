@@ -38,9 +38,9 @@ schemas: ## JSON Schema, AsyncAPI, OpenAPI, TypeScript, golden examples
 screens: ## the screenshots of docs/screens
 	UPDATE_SCREENS=1 cargo nextest run -p aisle-tests -E 'binary(browser)'
 
-bench: test-deps ## docs/PERFORMANCE.md: five rounds with their limits, a reconnect of 5,000, 1,000 devices, two weeks alone, a minute of chaos
+bench: test-deps ## docs/PERFORMANCE.md: five rounds with their limits, a reconnect of 1,000, 1,000 devices, two weeks alone, a minute of chaos
 	cargo run --release -- bench run --stores 1032 --out target/bench.json
-	cargo run --release -- bench run --scenario S11 --stores 5000 --nodes 0 --rounds 1
+	cargo run --release -- bench run --scenario S11 --stores 1000 --nodes 0 --rounds 1
 	cargo run --release -- bench devices
 	cargo run --release -- bench offline
 	cargo run --release -- bench chaos --for 60s
