@@ -8,7 +8,9 @@ use serde_json::{Map, Value, json};
 use ts_rs::TS;
 
 use crate::{
+    blob::*,
     content::*,
+    document::*,
     golden,
     http::{Auth, FieldError, Method, Problem, Route, cloud, cloud::*, node, node::*},
     ids::*,
@@ -64,7 +66,7 @@ wire_types! {
     StoreId, ZoneId, ScreenId, DisplayId, TouchpointId, DeviceId, Sku, CategoryId, LayoutZoneId, EventSlug, EventId, CustomerId, VisitId,
     OfferId, CampaignId, CardId, DecisionId, CandidateId, PassId, BootId, TapId, DialogueId, ConsentId, VisitToken, NodeId, Language, LocalText,
     // content, offers
-    SurfaceKind, PrivacyClass, ContentClass, Currency, Money, Content, Product, OfferTarget, Variant, Offer,
+    SurfaceKind, PrivacyClass, ContentClass, Currency, Money, Content, ContentHash, MediaType, Blob, Product, OfferTarget, Variant, Offer,
     // signage
     LayoutZone, LayoutZoneKind, Layout, DayPart, DayPartException, Condition, Criterion, ScheduleEvent, OfferSubscription, ScreenProgramme,
     PlayRule, PlanItem, PlanZone, Denied, ScreenPlan, PlayOutcome, DisplayPower, Play, PlayReport, PlayAck, ScreenState, ScreenInteraction,
@@ -73,6 +75,8 @@ wire_types! {
     NfcProgramme, NfcTap, NfcShow, TapRecorded, TapKept, NfcReport,
     // the node's log
     LossReason, LogLost, EpochCause, LogEpoch, NodeAlarm, ClassBudget, NodeReport,
+    // what becomes of documents
+    DocumentStatus, DocumentReport, OverrideBody, Override, OverrideRequest, ClearOverride,
     // store and visits
     DeviceKind, ZonePlan, DevicePlan, StoreProfile, ZoneCount, ZoneReport, DoorCode, CheckInMethod, Hlc, VisitOpened, DeviceAttached,
     VisitSignal, VisitSeen, CloseReason, VisitClosed, AdmitVisit, CloseVisit, OrderDone, OrderOutcome, CheckInRefused, RankedOffer, ContextLease,
@@ -82,8 +86,9 @@ wire_types! {
     Restraint, Passes, PassView, PassRequest, CloudCheckIn, CheckInAccepted, CheckInRefusal, VisitView, Visits, TapClaim, Dialogue, DialogueLine,
     DialogueChoice, DialogueReply, LegalText, LegalTexts, ConsentChange, ConsentView, Consents, ConsentProof, CampaignDraft, Campaign, Campaigns,
     OfferDraft, OfferState, OfferView, Offers, OfferPreview, VerdictCount, DecisionView, Decisions, StoreLive, StoreSummary, Stores, NodeLink,
-    NodeState, ScreenCommandRequest, Fleet, NodeHealth, LossKind, LossView, HeldStream, DeviceLink, DeviceState, QuarantineView, QuarantineSettled,
+    NodeState, ScreenCommandRequest, Fleet, NodeHealth, LossKind, LossView, HeldStream, RejectedDocument, OverrideView, DeviceLink, DeviceState, QuarantineView, QuarantineSettled,
     QuarantineFate, QuarantineRecord, OperatorDecision, LinkEvent, SalesReport, SalesLine, CandidateRequest, MessageKind, ContextReport, Catalogue,
+    RolloutBody, WaveReach, RolloutDraft, RolloutPhase, RolloutReason, RolloutProgress, RolloutStore, RolloutView, Rollouts,
     EnrolmentRequest, RenewalRequest, Enrolled;
     schema only: Hello, Welcome, BatchHeader, Ack, Presence, State
 }
@@ -184,6 +189,7 @@ fn openapi(title: &str, routes: &[Route], definitions: &Map<String, Value>) -> V
             Auth::Customer | Auth::Staff => json!([{ "session": [] }]),
             Auth::Device => json!([{ "device": [] }]),
             Auth::Integration => json!([{ "integration": [] }]),
+            Auth::Operator => json!([{ "operator": [] }]),
         };
         let parameters: Vec<Value> =
             parameters(route.path).map(|p| json!({ "name": p, "in": "path", "required": true, "schema": { "type": "string" } })).collect();
@@ -220,6 +226,7 @@ fn openapi(title: &str, routes: &[Route], definitions: &Map<String, Value>) -> V
                 "session": { "type": "apiKey", "in": "cookie", "name": "aisle_session" },
                 "device": { "type": "apiKey", "in": "cookie", "name": "aisle_device" },
                 "integration": { "type": "http", "scheme": "bearer" },
+                "operator": { "type": "http", "scheme": "bearer" },
             },
         },
     })

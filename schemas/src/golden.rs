@@ -7,7 +7,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
+    blob::{Blob, ContentHash, MediaType},
     content::{Content, ContentClass, Currency, Money, SurfaceKind},
+    document::*,
     http::{FieldError, Problem, cloud::*, node::*},
     ids::*,
     log::*,
@@ -76,7 +78,45 @@ fn offer() -> Offer {
         variants: vec![variant(SurfaceKind::Phone), variant(SurfaceKind::Screen)],
         fallback: Some(content(ContentClass::P0)),
         fallback_for: vec![SurfaceKind::NfcMonitor, SurfaceKind::Tablet],
+        media: vec![blob()],
     }
+}
+fn nfc_programme() -> NfcProgramme {
+    NfcProgramme {
+        display: slug!(DisplayId, "shelf-pets"),
+        name: LocalText::new("Regal Tierbedarf", "Pets shelf"),
+        zone: slug!(ZoneId, "pets"),
+        invitation: content(ContentClass::P0),
+        subscription: OfferSubscription { categories: vec![slug!(CategoryId, "pet-cat")], duration_s: 8, offers_max: 3 },
+    }
+}
+fn rollout() -> RolloutView {
+    RolloutView {
+        rollout: EventId::new(MS, uuid(21)),
+        name: "Herbst".into(),
+        key: "nfc/shelf-pets".into(),
+        phase: RolloutPhase::RolledBack,
+        reason: Some(RolloutReason::TooManyRejected),
+        wave: 0,
+        per_minute: 30,
+        rejected_percent_max: 5,
+        applied_percent_min: 95,
+        patience_s: 900,
+        stores: vec![RolloutStore {
+            store: slug!(StoreId, "berlin-mitte"),
+            name: "Berlin-Mitte".into(),
+            wave: 0,
+            progress: RolloutProgress::Rejected,
+            code: Some("not_here".into()),
+            set_at: Some(at()),
+        }],
+        made_by: CustomerId::new(MS, uuid(9)),
+        made_at: at(),
+        ended_at: Some(at()),
+    }
+}
+fn blob() -> Blob {
+    Blob { sha256: ContentHash::of(b"a picture"), size: 181_402, mime: MediaType::Webp }
 }
 fn target() -> OfferTarget {
     OfferTarget { stores: vec![], zones: vec![slug!(ZoneId, "pets")], surfaces: SurfaceKind::ALL.to_vec() }
@@ -224,6 +264,14 @@ fn node_health() -> NodeHealth {
         held: vec![HeldStream { stream: Stream::Sess, cursor: Seq::new(184_460), poison_run: 50, since: at() }],
         documents_behind: 2,
         behind_since: Some(at()),
+        rejected: vec![RejectedDocument { key: "screen/window-9".into(), code: "not_here".into() }],
+        overrides: vec![OverrideView {
+            key: "screen/window-1".into(),
+            reason: "closed early".into(),
+            by: "operator".into(),
+            at: at(),
+            until: at() + TimeDelta::hours(4),
+        }],
         orders_waiting: 1,
     }
 }
@@ -398,6 +446,7 @@ pub fn examples() -> Vec<(&'static str, Value)> {
     macro_rules! add { ($($name:literal: $example:expr),* $(,)?) => { $(add(&mut all, $name, $example);)* } }
     add! {
         "AdmitVisit": AdmitVisit { checkin: EventId::new(MS, uuid(11)), code: CODE.into(), pass: "p1.…".into(), method: CheckInMethod::AppQr, expires: at() },
+        "Blob": blob(),
         "BookmarkAdd": BookmarkAdd { offer: offer().offer },
         "Bookmarks": Bookmarks { bookmarks: vec![bookmark()] },
         "Campaign": campaign(),
@@ -413,6 +462,7 @@ pub fn examples() -> Vec<(&'static str, Value)> {
         "CheckInAccepted": CheckInAccepted { checkin: EventId::new(MS, uuid(11)), store: slug!(StoreId, "berlin-mitte") },
         "CheckInRefusal": CheckInRefusal { checkin: EventId::new(MS, uuid(11)), reason: "replayed".into() },
         "CheckInRefused": CheckInRefused { touchpoint: Some(slug!(TouchpointId, "door-1")), reason: "expired".into(), at: at() },
+        "ClearOverride": ClearOverride { key: "screen/window-1".into(), at: at(), expires: at() + TimeDelta::hours(4) },
         "CloseVisit": CloseVisit { visit: visit(), reason: CloseReason::CheckedOut },
         "CloudCheckIn": CloudCheckIn { code: CODE.into(), method: CheckInMethod::AppQr },
         "ConsentChange": ConsentChange {
@@ -436,6 +486,7 @@ pub fn examples() -> Vec<(&'static str, Value)> {
         "DeviceSignIn": DeviceSignIn { kind: DeviceKind::Screen, device: slug!(DeviceId, "window-1"), secret: "0123456789abcdef0123456789abcdef".into() },
         "Dialogue": dialogue(),
         "DialogueReply": DialogueReply { choice: DialogueChoice::Keep },
+        "DocumentReport": DocumentReport { rev: Revision { epoch: 4, seq: Seq::new(1_207) }, status: DocumentStatus::Rejected, code: Some("not_here".into()) },
         "DoorCode": DoorCode { touchpoint: slug!(TouchpointId, "door-1"), code: CODE.into(), url: format!("https://shop.example.com/c?c={CODE}"), expires: at() + TimeDelta::seconds(60) },
         "Feed": Feed { cards: vec![card()], version: 7 },
         "Fleet": Fleet { nodes: vec![node_link()], health: vec![node_health()], quarantine: vec![quarantined()], quarantine_open: 1, at: at() },
@@ -445,10 +496,7 @@ pub fn examples() -> Vec<(&'static str, Value)> {
         "LinkEvent": LinkEvent { link: node_link(), at: at() },
         "Me": Me { customer: CustomerId::new(MS, uuid(9)), language: Language::De, new: false, roles: vec![Role::Customer], visit: Some(visit_view()), paused_until: None },
         "MeChange": MeChange { language: Some(Language::En), pause_days: Some(7), channel: None },
-        "NfcProgramme": NfcProgramme {
-            display: slug!(DisplayId, "shelf-pets"), name: LocalText::new("Regal Tierbedarf", "Pets shelf"), zone: slug!(ZoneId, "pets"), invitation: content(ContentClass::P0),
-            subscription: OfferSubscription { categories: vec![slug!(CategoryId, "pet-cat")], duration_s: 8, offers_max: 3 },
-        },
+        "NfcProgramme": nfc_programme(),
         "NfcReport": nfc_report(),
         "NfcShow": NfcShow::Answering {
             rev: 9, tap: TapId::new(MS, uuid(14)), content: Box::new(content(ContentClass::P0)), offer: Some(offer().offer), code: CODE.into(),
@@ -467,6 +515,14 @@ pub fn examples() -> Vec<(&'static str, Value)> {
         "Offers": Offers { offers: vec![offer_view()] },
         "OfferView": offer_view(),
         "OrderDone": OrderDone { order: EventId::new(MS, uuid(11)), outcome: OrderOutcome::Refused, reason: Some("replayed".into()), visit: None },
+        "Override": Override {
+            body: OverrideBody::Nfc(Box::new(NfcProgramme {
+                display: slug!(DisplayId, "shelf-pets"), name: LocalText::new("Regal Tierbedarf", "Pets shelf"), zone: slug!(ZoneId, "pets"),
+                invitation: content(ContentClass::P0), subscription: OfferSubscription { categories: vec![], duration_s: 8, offers_max: 0 },
+            })),
+            reason: "closed early".into(), by: "nfc/shelf-pets".into(), ttl_s: 14_400, at: at(),
+        },
+        "OverrideRequest": OverrideRequest { content: content(ContentClass::P0), reason: "closed early".into(), ttl_s: 14_400 },
         "OutcomeReport": OutcomeReport { outcome: Outcome::Dismissed },
         "Passes": Passes { passes: vec![PassView { pass: "p1.…".into(), expires_at: at() + TimeDelta::hours(24) }] },
         "PassRequest": PassRequest { count: 2 },
@@ -479,6 +535,14 @@ pub fn examples() -> Vec<(&'static str, Value)> {
         },
         "PushMessage": PushMessage { candidate: CandidateId::new(MS, uuid(8)), offer: Some(offer().offer), title: product().name, body: content(ContentClass::P3).line, at: at() },
         "Restraint": Restraint { context: ContextClass::InStore, left_now: 2.0, left_week: 4.0, fatigue: 0.5, paused_until: None, channels_disabled: vec![] },
+        "RolloutDraft": RolloutDraft {
+            name: "Herbst".into(),
+            body: RolloutBody::Nfc(Box::new(nfc_programme())),
+            stores: vec![], waves: vec![WaveReach::Stores(vec![slug!(StoreId, "berlin-mitte")]), WaveReach::Percent(10), WaveReach::Percent(100)],
+            per_minute: 30, rejected_percent_max: 5, applied_percent_min: 95, patience_s: 900,
+        },
+        "RolloutView": rollout(),
+        "Rollouts": Rollouts { rollouts: vec![rollout()] },
         "SalesReport": SalesReport { source_ref: "till-3-000123".into(), email: "person@shop.example".into(), at: at(), lines: vec![SalesLine { product: product(), quantity: 2 }] },
         "ScreenCommand": ScreenCommand { id: EventId::new(MS, uuid(15)), issued_at: at(), ttl_s: 120, command: ScreenCommandKind::Identify { for_s: 10 } },
         "ScreenCommandRequest": ScreenCommandRequest { ttl_s: 120, command: ScreenCommandKind::Identify { for_s: 10 } },
@@ -496,6 +560,7 @@ pub fn examples() -> Vec<(&'static str, Value)> {
                 criteria: vec![Criterion { metric: "zone.pets.count".into(), condition: Condition::Gte, value: "5".into() }], max_plays_per_hour: 0,
             }],
             subscription: Some(OfferSubscription { categories: vec![], duration_s: 8, offers_max: 6 }), fallback: content(ContentClass::P0),
+            media: vec![],
         },
         "ScreenReport": screen_report(),
         "ScreenState": ScreenState { online: true, plan_rev: Some(12), software: "player 0.1.0".into() },

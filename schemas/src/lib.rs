@@ -3,8 +3,10 @@
 //! Owns ids, MQTT topics, HTTP routes, the CloudEvents envelope, payload families, one-time codes and limits. Takes and emits
 //! nothing: types, builders and parsers only. A value that does not parse becomes a typed error that names field and reason.
 
+pub mod blob;
 pub mod code;
 pub mod content;
+pub mod document;
 pub mod event;
 pub mod generate;
 pub mod golden;

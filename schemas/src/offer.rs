@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::{
+    blob::Blob,
     content::{Content, Money, SurfaceKind},
     ids::{CampaignId, CategoryId, OfferId, Sku, StoreId, ZoneId},
     text::LocalText,
@@ -62,6 +63,10 @@ pub struct Offer {
     /// Stands in where a surface has no variant; surfaces named here may use it.
     pub fallback: Option<Content>,
     pub fallback_for: Vec<SurfaceKind>,
+    /// Blobs that its pictures name; the offer is in force at a store once all of them are there and verified (AS-079).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub media: Vec<Blob>,
 }
 
 impl Offer {
@@ -72,6 +77,11 @@ impl Offer {
             .find(|v| v.surface == surface)
             .map(|v| &v.content)
             .or_else(|| self.fallback.as_ref().filter(|_| self.fallback_for.contains(&surface)))
+    }
+    /// All pictures that it names.
+    pub fn images(&self) -> impl Iterator<Item = Option<&str>> {
+        let contents = self.variants.iter().map(|variant| &variant.content).chain(&self.fallback);
+        contents.map(crate::blob::image_of).chain([self.product.image.as_deref()])
     }
     /// True inside `[from, to)`.
     pub fn valid_at(&self, now: DateTime<Utc>) -> bool {

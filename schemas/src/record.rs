@@ -6,6 +6,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::{
+    blob::Blob,
+    document::{ClearOverride, DocumentReport, Override},
     log::{LogEpoch, LogLost, NodeReport},
     nfc::{NfcProgramme, NfcReport, TapKept, TapRecorded},
     offer::Offer,
@@ -65,6 +67,40 @@ macro_rules! records {
     };
 }
 
+impl Body {
+    /// Blobs that the body names; it is in force at a store once all of them are there (AS-079).
+    pub fn media(&self) -> &[Blob] {
+        match self {
+            Self::ScreenDesired(programme) => &programme.media,
+            Self::OfferDesired(offer) => &offer.media,
+            Self::VisitOpened(_)
+            | Self::DeviceAttached(_)
+            | Self::VisitSeen(_)
+            | Self::VisitClosed(_)
+            | Self::CheckInRefused(_)
+            | Self::LogLost(_)
+            | Self::LogEpochBegun(_)
+            | Self::OrderDone(_)
+            | Self::PlayLogged(_)
+            | Self::TapRecorded(_)
+            | Self::ScreenReported(_)
+            | Self::NfcReported(_)
+            | Self::ZoneReported(_)
+            | Self::NodeReported(_)
+            | Self::DocumentReported(_)
+            | Self::OverrideReported(_)
+            | Self::AdmitVisit(_)
+            | Self::CloseVisit(_)
+            | Self::ScreenCommanded(_)
+            | Self::TapKept(_)
+            | Self::ClearOverride(_)
+            | Self::StoreDesired(_)
+            | Self::NfcDesired(_)
+            | Self::ContextDesired(_) => &[],
+        }
+    }
+}
+
 fn to_raw<T: Serialize>(body: &T) -> Result<Box<RawValue>, serde_json::Error> {
     serde_json::value::to_raw_value(body)
 }
@@ -106,6 +142,10 @@ records! {
     ZoneReported(ZoneReport) = "aisle.reported.set.v1", Reported, "zone";
     /// State of the node itself.
     NodeReported(NodeReport) = "aisle.reported.set.v1", Reported, "node";
+    /// What became of a desired document.
+    DocumentReported(DocumentReport) = "aisle.reported.set.v1", Reported, "desired";
+    /// What staff show instead of a desired document.
+    OverrideReported(Override) = "aisle.reported.set.v1", Reported, "override";
     /// Check in through the cloud.
     AdmitVisit(AdmitVisit) = "aisle.visit.admit.v1", Order, "visit";
     /// End a visit.
@@ -114,6 +154,8 @@ records! {
     ScreenCommanded(ScreenCommand) = "aisle.screen.command.v1", Order, "screen";
     /// A tap was claimed by a phone.
     TapKept(TapKept) = "aisle.tap.kept.v1", Order, "nfc";
+    /// End an override before its time.
+    ClearOverride(ClearOverride) = "aisle.override.clear.v1", Order, "override";
     /// The store itself.
     StoreDesired(StoreProfile) = "aisle.desired.set.v1", Desired, "store";
     /// A screen's programme.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::{
+    blob::Blob,
     content::Content,
     ids::{BootId, CategoryId, EventSlug, LayoutZoneId, OfferId, ScreenId, ZoneId},
     text::LocalText,
@@ -132,6 +133,17 @@ pub struct ScreenProgramme {
     pub subscription: Option<OfferSubscription>,
     /// Always exists: shown when nothing else may be.
     pub fallback: Content,
+    /// Blobs that its pictures name; the programme is in force once all of them are there and verified (AS-079).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub media: Vec<Blob>,
+}
+
+impl ScreenProgramme {
+    /// All pictures that it names.
+    pub fn images(&self) -> impl Iterator<Item = Option<&str>> {
+        self.events.iter().map(|event| &event.content).chain([&self.fallback]).map(crate::blob::image_of)
+    }
 }
 
 /// Why an item plays.

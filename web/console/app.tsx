@@ -1,5 +1,5 @@
 //! Owns the frame of the console: navigation by task, which page shows, the line's state, focus after a change.
-import { Activity, LogOut, Megaphone, MessageCircleQuestionMark, Moon, Server, Sun } from "lucide";
+import { Activity, LogOut, Megaphone, MessageCircleQuestionMark, Moon, Send, Server, Sun } from "lucide";
 import { useEffect } from "preact/hooks";
 import { focusHeading } from "../shared/a11y.ts";
 import { scenicUrl } from "../shared/art.ts";
@@ -17,6 +17,7 @@ import { FleetPage } from "./pages/fleet.tsx";
 import { LivePage } from "./pages/live.tsx";
 import { OfferEditorPage } from "./pages/offer_editor.tsx";
 import { OffersPage } from "./pages/offers.tsx";
+import { RolloutsPage } from "./pages/rollouts.tsx";
 import { SignInPage } from "./pages/sign_in.tsx";
 import { chooseLanguage, freshAt, line, session, signOut, start } from "./state.ts";
 import { type TextKey, t } from "./texts.ts";
@@ -25,6 +26,7 @@ const TASKS: readonly { href: string; icon: IconNode; key: TextKey }[] = [
   { href: "/console", icon: Activity, key: "nav.live" },
   { href: "/console/offers", icon: Megaphone, key: "nav.offers" },
   { href: "/console/decisions", icon: MessageCircleQuestionMark, key: "nav.decisions" },
+  { href: "/console/rollouts", icon: Send, key: "nav.rollouts" },
   { href: "/console/fleet", icon: Server, key: "nav.fleet" },
 ];
 
@@ -120,6 +122,8 @@ function Page({ path }: { path: string }) {
       return name === undefined ? <OffersPage /> : <OfferEditorPage key={name} offer={name === "new" ? undefined : name} />;
     case "decisions":
       return <DecisionsPage />;
+    case "rollouts":
+      return <RolloutsPage />;
     case "fleet":
       return <FleetPage />;
     default:

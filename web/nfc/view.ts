@@ -41,7 +41,11 @@ export class View {
 
     const picture = new Image();
     picture.alt = "";
-    picture.src = artUrl(name);
+    picture.src = artUrl(content.image);
+    picture.onerror = () => {
+      picture.onerror = null;
+      picture.src = artUrl("brand");
+    };
     const art = box("art", picture);
 
     const words = box("words");

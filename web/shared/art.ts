@@ -1,5 +1,5 @@
-//! Owns the illustrations: which exist, where they lie, and the hue of the field behind each.
-//! Takes: the name that content carries. Emits: an address of our own, never another. On failure: the brand's picture.
+//! Owns the pictures of content: which illustrations exist, where pictures lie, and the hue of the field behind each.
+//! Takes: what content names, an illustration or a blob by its hash. Emits: an address of our own, never another. On failure: the brand's picture.
 
 /** Degrees in OKLCH. Every name is a file in public/assets/art (held by shared/test/art.test.ts). */
 export const ART_HUES = {
@@ -29,8 +29,12 @@ export function artName(name: string | null | undefined): ArtName {
   return name != null && Object.hasOwn(ART_HUES, name) ? (name as ArtName) : "brand";
 }
 
+const HASH = /^sha256:([0-9a-f]{64})$/;
+
+/** Node and cloud serve content under the same address. */
 export function artUrl(name: string | null | undefined): string {
-  return `/assets/art/${artName(name)}.svg`;
+  const hash = name == null ? undefined : HASH.exec(name)?.[1];
+  return hash === undefined ? `/assets/art/${artName(name)}.svg` : `/content/${hash}`;
 }
 
 export function scenicUrl(name: ScenicName): string {

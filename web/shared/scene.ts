@@ -25,7 +25,7 @@ export function drawScene(content: Content, kind: LayoutZoneKind, locale: Locale
   scene.style.setProperty("--hue", String(ART_HUES[name]));
   const picture = new Image();
   picture.alt = "";
-  picture.src = artUrl(name);
+  picture.src = artUrl(content.image);
 
   const words = element("div", "scene-words");
   words.append(element("p", "scene-headline", pick(content.headline, locale)));
@@ -38,7 +38,15 @@ export function drawScene(content: Content, kind: LayoutZoneKind, locale: Locale
   scene.append(field, words);
   if (kind === "main") scene.append(brandStrip());
   box.append(scene);
-  return { element: box, ready: picture.decode() };
+  return { element: box, ready: decoded(picture) };
+}
+
+/** A picture that does not come, such as a blob that its store no longer has, leaves the brand's in its place rather than a hole. */
+function decoded(picture: HTMLImageElement): Promise<void> {
+  return picture.decode().catch(() => {
+    picture.src = artUrl("brand");
+    return picture.decode();
+  });
 }
 
 function price(now: Money, was: Money | null, locale: Locale): HTMLElement {

@@ -178,6 +178,25 @@ image: string | null, price: Money | null, was: Money | null,
 segment: string | null, };
 
 /**
+ * SHA-256 of a blob: its name everywhere. 64 lower-case hex digits.
+ */
+export type ContentHash = string;
+
+/**
+ * What a blob is. Every box decodes these (TOUCHPOINTS 1.5); a picture that could hold a script is not among them.
+ */
+export type MediaType = "image/jpeg" | "image/png" | "image/webp" | "image/avif" | "video/mp4";
+
+/**
+ * A blob as documents name it: content above 32 KiB travels by this (AS-079).
+ */
+export type Blob = { sha256: ContentHash, 
+/**
+ * Bytes; compared like the hash.
+ */
+size: number, mime: MediaType, };
+
+/**
  * A product as the catalogue names it.
  */
 export type Product = { sku: Sku, name: LocalText, category: CategoryId, 
@@ -231,7 +250,11 @@ variants: Array<Variant>,
 /**
  * Stands in where a surface has no variant; surfaces named here may use it.
  */
-fallback: Content | null, fallback_for: Array<SurfaceKind>, };
+fallback: Content | null, fallback_for: Array<SurfaceKind>, 
+/**
+ * Blobs that its pictures name; the offer is in force at a store once all of them are there and verified (AS-079).
+ */
+media?: Array<Blob>, };
 
 /**
  * One zone of a layout, in design pixels.
@@ -331,7 +354,11 @@ zone: ZoneId, layout: Layout, events: Array<ScheduleEvent>, subscription: OfferS
 /**
  * Always exists: shown when nothing else may be.
  */
-fallback: Content, };
+fallback: Content, 
+/**
+ * Blobs that its pictures name; the programme is in force once all of them are there and verified (AS-079).
+ */
+media?: Array<Blob>, };
 
 /**
  * Why an item plays.
@@ -552,6 +579,73 @@ class_c: ClassBudget,
  * Days that class A can go on without the cloud at the mean of the last seven days (AS-059); none before there is a mean.
  */
 offline_days: number | null, at: string, };
+
+/**
+ * What became of a revision at the store (AS-076).
+ */
+export type DocumentStatus = "applying" | "applied" | "rejected" | "overridden" | "unknown";
+
+/**
+ * Body of the reported document `desired/{key}`.
+ */
+export type DocumentReport = { 
+/**
+ * Of the newest record of the document.
+ */
+rev: string, status: DocumentStatus, 
+/**
+ * Why it was rejected: `unreadable`, `not_here`, `wrong_key`, `programme`, `time_zone`, `too_many`; `media`,
+ * `content.no_space`, `content.no_source`, `content.wrong_size` or `content.wrong_hash` for what it names.
+ */
+code: string | null, };
+
+/**
+ * What is shown instead of a desired document: a whole body of the same kind.
+ */
+export type OverrideBody = ScreenProgramme | NfcProgramme;
+
+/**
+ * Body of the reported document `override/{key}`: it wins over the desired document until its time is spent (AS-077).
+ */
+export type Override = { body: OverrideBody, reason: string, 
+/**
+ * Who put it there: the device, such as `screen/window-1`, or `operator` for whoever is at the box. Names nobody.
+ */
+by: string, ttl_s: number, 
+/**
+ * When it was put there, by the store's clock; names it, with its key.
+ */
+at: string, };
+
+/**
+ * Staff show something else for a while.
+ */
+export type OverrideRequest = { 
+/**
+ * Shown alone; may be shown to everybody.
+ */
+content: Content, reason: string, 
+/**
+ * 1 s … a week.
+ */
+ttl_s: number, };
+
+/**
+ * Body of the order `aisle.override.clear.v1`: the desired document shall be in force again before the override's time is spent.
+ */
+export type ClearOverride = { 
+/**
+ * Of the desired document, such as `screen/window-1`.
+ */
+key: string, 
+/**
+ * The override that is meant; a newer one stays.
+ */
+at: string, 
+/**
+ * Not run after this: the override has ended by itself.
+ */
+expires: string, };
 
 /**
  * What a device is; also the topic level that holds its kind.
@@ -796,7 +890,7 @@ pending: number,
  */
 report: NodeReport, at: string, };
 
-export type CloudLink = "open" | "cut";
+export type CloudLink = "open" | "cut" | "halted";
 
 /**
  * Ask for a sign-in code by e-mail. The answer is the same whether the address is known or not.
@@ -1169,9 +1263,17 @@ reclaim: boolean,
  */
 report: NodeReport | null, losses: Array<LossView>, held: Array<HeldStream>, 
 /**
- * Documents that it has not applied, and when the oldest of them was written (AS-076).
+ * Documents whose newest revision is neither applied nor rejected there, and when the oldest of these was written (AS-076).
  */
 documents_behind: number, behind_since: string | null, 
+/**
+ * Documents whose newest revision it rejected.
+ */
+rejected: Array<RejectedDocument>, 
+/**
+ * What its staff show instead of documents (AS-077).
+ */
+overrides: Array<OverrideView>, 
 /**
  * Orders that it has not applied.
  */
@@ -1199,6 +1301,32 @@ export type HeldStream = { stream: string,
  * The last record that went to quarantine.
  */
 cursor: string, poison_run: number, since: string, };
+
+/**
+ * A document that a store rejected.
+ */
+export type RejectedDocument = { key: string, 
+/**
+ * As the node says it, such as `not_here`.
+ */
+code: string, };
+
+/**
+ * What staff show instead of a document, for a while.
+ */
+export type OverrideView = { 
+/**
+ * Of the document.
+ */
+key: string, reason: string, 
+/**
+ * The device, or `operator`.
+ */
+by: string, at: string, 
+/**
+ * By the store's clock, as far as it tells the time.
+ */
+until: string, };
 
 /**
  * Whether a device of a store can be reached, as far as anyone knows.
@@ -1294,6 +1422,85 @@ export type ContextReport = { email: string, class: ContextClass | null, hurried
  * A product seen in sales or offers.
  */
 export type Catalogue = { products: Array<Product>, };
+
+/**
+ * The document: its key follows from what it is about. Media of a programme are filled in from what is kept.
+ */
+export type RolloutBody = ScreenProgramme | NfcProgramme;
+
+/**
+ * How far a wave goes.
+ */
+export type WaveReach = { "stores": Array<StoreId> } | { "percent": number };
+
+/**
+ * A rollout to begin.
+ */
+export type RolloutDraft = { name: string, body: RolloutBody, 
+/**
+ * The cohort; empty means all stores.
+ */
+stores: Array<StoreId>, waves: Array<WaveReach>, 
+/**
+ * Stores that get the document in one minute at most.
+ */
+per_minute: number, 
+/**
+ * Share of a wave that may reject before all is rolled back, percent.
+ */
+rejected_percent_max: number, 
+/**
+ * Share of a wave that must have applied before the next one begins, percent.
+ */
+applied_percent_min: number, 
+/**
+ * How long after its last store a wave may take for that, seconds.
+ */
+patience_s: number, };
+
+export type RolloutPhase = "running" | "paused" | "rolling_back" | "done" | "rolled_back";
+
+/**
+ * Why a rollout goes, or went, back.
+ */
+export type RolloutReason = "too_many_rejected" | "not_converged" | "staff";
+
+export type RolloutProgress = "waiting" | "set" | "applied" | "rejected" | "restored" | "overtaken";
+
+/**
+ * One store of a rollout.
+ */
+export type RolloutStore = { store: StoreId, name: string, 
+/**
+ * From 0.
+ */
+wave: number, progress: RolloutProgress, 
+/**
+ * Why it was rejected.
+ */
+code: string | null, 
+/**
+ * When the document was written for it.
+ */
+set_at: string | null, };
+
+/**
+ * A rollout as it stands.
+ */
+export type RolloutView = { rollout: EventId, name: string, 
+/**
+ * Of the document, such as `screen/window-1`.
+ */
+key: string, phase: RolloutPhase, reason: RolloutReason | null, 
+/**
+ * The wave that is being served, from 0.
+ */
+wave: number, per_minute: number, rejected_percent_max: number, applied_percent_min: number, patience_s: number, stores: Array<RolloutStore>, made_by: CustomerId, made_at: string, ended_at: string | null, };
+
+/**
+ * Newest first.
+ */
+export type Rollouts = { rollouts: Array<RolloutView>, };
 
 /**
  * A box asks for its first certificate.

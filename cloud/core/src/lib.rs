@@ -13,4 +13,5 @@ pub mod ids;
 pub mod local_time;
 pub mod offer;
 pub mod ranking;
+pub mod rollout;
 pub mod visit;

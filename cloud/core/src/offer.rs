@@ -238,6 +238,8 @@ impl Offer {
             variants: content.variants,
             fallback: content.fallback,
             fallback_for: content.fallback_for,
+            // Named by whoever keeps the blobs.
+            media: Vec::new(),
         })
     }
 }

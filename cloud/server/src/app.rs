@@ -5,6 +5,7 @@
 //! ends the instance with the reason, and whoever runs it starts it again from the database.
 
 use std::{
+    collections::HashSet,
     future::Future,
     net::{SocketAddr, TcpListener},
     sync::Arc,
@@ -24,15 +25,15 @@ use aisle_mesh::{
     telemetry::{self, Metrics},
 };
 use aisle_schemas::{
-    ids::TenantId,
+    ids::{NodeId, TenantId},
     limits::{KEEP_ALIVE, PACKET_BYTES_MAX, RECEIVE_MAX_CLOUD, WINDOW_CLOUD},
     record::RECORD_TYPES,
     sync::Direction,
 };
-use aisle_store::{Db, StoreError, down, node, offer, sealed::AddressSeal};
+use aisle_store::{Db, StoreError, down, node, offer, rollout, sealed::AddressSeal};
 use secrecy::ExposeSecret;
 use tokio::{
-    sync::{oneshot, watch},
+    sync::{Semaphore, oneshot, watch},
     task::JoinHandle,
 };
 
@@ -313,6 +314,7 @@ async fn start(config: CloudConfig, clock: Arc<dyn Clock>, sink: MailSink, metri
 
     let (feed, source) = Feed::new();
     let store = Arc::new(Ingest::new(db.clone(), Arc::clone(&clock), feed.clone(), config.instance.clone()));
+    let acks = store.acks();
     let tenant = config.stores.first().map_or_else(|| TenantId::parse("aisle").expect("a literal slug"), |store| store.tenant.clone());
     let owner = OwnerSyncConfig { instance: config.instance.clone(), tenant, known_schemas: known_schemas() };
     let sync = OwnerSync::spawn(owner, MqttTransport { config: link }, store, Arc::clone(&clock));
@@ -355,8 +357,10 @@ async fn start(config: CloudConfig, clock: Arc<dyn Clock>, sink: MailSink, metri
         catalogue: owners.catalogue,
         enroller: authority.map(|authority| Enroller::new(authority, db.clone())),
         feed,
+        acks,
         sales,
         doing: routes::idempotency::Doing::default(),
+        uploads: Semaphore::new(routes::content::UPLOADS_MAX),
         health,
         metrics,
         stopping,
@@ -386,6 +390,10 @@ async fn prepare(db: &Db, config: &CloudConfig, settings: &Settings, clock: &dyn
         book = Book::load(db).await.map_err(CloudError::Load)?;
     }
     let documents = desired(settings, &config.stores, &book, clock.now()).map_err(CloudError::Load)?;
+    // What a rollout wrote is newer than the configuration, which only says what a store begins with.
+    let held = rollout::held(&mut db.read().await.map_err(CloudError::Database)?).await.map_err(CloudError::Database)?;
+    let held: HashSet<(NodeId, String)> = held.into_iter().collect();
+    let documents = documents.into_iter().filter(|write| !held.contains(&(write.node.clone(), write.subject.clone()))).collect();
     // The owner of the links starts later and reads the logs then.
     down::put_changed(db, documents).await.map(drop).map_err(CloudError::Database)?;
     Ok(book)

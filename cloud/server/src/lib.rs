@@ -21,6 +21,7 @@ mod outbox;
 mod owners;
 mod popularity;
 mod problem;
+mod rollouts;
 mod routes;
 mod routing;
 mod rules;

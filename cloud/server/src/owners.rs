@@ -27,6 +27,7 @@ use crate::{
     outbox,
     popularity::Sales,
     problem::Refusal,
+    rollouts,
     routing::Consumers,
     settings::Settings,
     shared::Shared,
@@ -116,8 +117,9 @@ pub fn start(parts: &Parts<'_>, book: Book, source: FeedSource, sync: &OwnerSync
             Arc::clone(shared),
             (*stopping).clone(),
         )),
-        tokio::spawn(timers::run(timer_queue, (*db).clone(), Arc::clone(clock), customers.clone(), duty, (*stopping).clone())),
+        tokio::spawn(timers::run(timer_queue, (*db).clone(), Arc::clone(clock), customers.clone(), duty.clone(), (*stopping).clone())),
         tokio::spawn((*sales).clone().run((*stopping).clone())),
+        tokio::spawn(rollouts::run((*db).clone(), Arc::clone(clock), (*feed).clone(), duty, (*stopping).clone())),
         tokio::spawn(retain((*db).clone(), Arc::clone(clock), (*stopping).clone())),
         tokio::spawn(holds::run((*db).clone(), Arc::clone(clock), sync.unholder(), (*stopping).clone())),
     ];

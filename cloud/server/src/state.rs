@@ -7,14 +7,14 @@ use std::sync::Arc;
 use aisle_mesh::{clock::Clock, supervision::Health, telemetry::Metrics};
 use aisle_store::{Db, sealed::AddressSeal};
 use chrono::{DateTime, Utc};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::{
     actors::{customer::Customers, store::Desk},
     catalogue::Catalogue,
     config::LimitsConfig,
     enrol::Enroller,
-    ingest::Feed,
+    ingest::{Feed, PendingAcks},
     keys::Keys,
     mail::{MailSink, Mailer},
     popularity::Sales,
@@ -43,8 +43,12 @@ pub struct Cloud {
     /// None where this cloud has no authority.
     pub enroller: Option<Enroller>,
     pub feed: Feed,
+    /// What nodes acknowledged and is not written yet.
+    pub acks: PendingAcks,
     pub sales: Sales,
     pub doing: Doing,
+    /// Room for uploads of content.
+    pub uploads: Semaphore,
     pub health: Health,
     pub metrics: &'static Metrics,
     /// Turns true when the instance stops.

@@ -12,7 +12,7 @@ use sqlx::{
 
 use crate::{dialect, error::StoreError};
 
-const MIGRATIONS: [(i64, &str, &str); 7] = [
+const MIGRATIONS: [(i64, &str, &str); 11] = [
     (1, "sync", include_str!("../migrations/0001_sync.sql")),
     (2, "visit", include_str!("../migrations/0002_visit.sql")),
     (3, "customer", include_str!("../migrations/0003_customer.sql")),
@@ -20,6 +20,10 @@ const MIGRATIONS: [(i64, &str, &str); 7] = [
     (5, "quarantine", include_str!("../migrations/0005_quarantine.sql")),
     (6, "lease", include_str!("../migrations/0006_lease.sql")),
     (7, "enrolment", include_str!("../migrations/0007_enrolment.sql")),
+    (8, "active_node", include_str!("../migrations/0008_active_node.sql")),
+    (9, "content", include_str!("../migrations/0009_content.sql")),
+    (10, "document_status", include_str!("../migrations/0010_document_status.sql")),
+    (11, "rollout", include_str!("../migrations/0011_rollout.sql")),
 ];
 
 fn migrator(text: impl Fn(&str) -> String) -> Migrator {

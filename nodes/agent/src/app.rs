@@ -14,6 +14,7 @@ use aisle_mesh::broker::{
     Access, AccessRules, Broker, BrokerError, Bus, Credential, EmbeddedBroker, EmbeddedConfig, Role, secret_from_random,
 };
 use aisle_mesh::clock::{Clock, sleep_towards};
+use aisle_node_core::document::Equipment;
 use aisle_node_core::ids::{DisplayId, ScreenId, TouchpointId};
 use aisle_node_core::visit::check_in::Keys;
 use aisle_schemas::ids::{IdError, NodeId};
@@ -31,6 +32,7 @@ use crate::actors::visits::{Visits, VisitsConfig};
 use crate::actors::zones::{Listener, Zones, ZonesConfig};
 use crate::actors::{Tick, recipient, tell};
 use crate::config::{DeviceConfig, NodeConfig};
+use crate::content::{Content, ContentKeeper, ContentParts};
 use crate::devices::bridge::{Bridge, BridgeConfig};
 use crate::devices::{Door, Faces, NfcFace, ScreenFace};
 use crate::fatal::{Fatal, FatalError};
@@ -39,6 +41,8 @@ use crate::journal::{Journal, JournalError, OpenError, RecordMaker, Settings};
 use crate::keepers::Keepers;
 use crate::lasting_clock::LastingClock;
 use crate::now::Now;
+use crate::operator::{self, OperatorDesk};
+use crate::overrides;
 use crate::report::Reporter;
 use crate::uplink::Uplink;
 
@@ -54,6 +58,8 @@ pub enum NodeError {
     Thread(#[source] std::io::Error),
     #[error("failed to open the journal")]
     Open(#[source] OpenError),
+    #[error("failed to open the content cache")]
+    Content(#[source] std::io::Error),
     #[error("failed to load the store's state")]
     Load(#[source] JournalError),
     #[error("failed to start the local broker")]
@@ -66,6 +72,8 @@ pub enum NodeError {
         #[source]
         source: std::io::Error,
     },
+    #[error("failed to write the operator's key")]
+    OperatorKey(#[source] std::io::Error),
     #[error("the id of device {device} does not fit its kind")]
     Device {
         device: String,
@@ -179,6 +187,7 @@ async fn join(thread: std::thread::JoinHandle<()>) {
 /// Everything that runs until the node stops.
 struct Running {
     journal: Journal,
+    content: ContentKeeper,
     broker: Box<dyn Broker>,
     bridge: Bridge,
     uplink: Uplink,
@@ -198,7 +207,7 @@ async fn serve(
     if ready.send(addresses).is_err() {
         return Err(NodeError::Ended);
     }
-    let Running { journal, broker, bridge, uplink, http } = running;
+    let Running { journal, content, broker, bridge, uplink, http } = running;
     let outcome = tokio::select! {
         asked = stopping => asked.map_err(|_| NodeError::Ended),
         reason = fatal.reported() => Err(NodeError::Fatal(reason)),
@@ -213,7 +222,7 @@ async fn serve(
             bridge.stop().await;
             uplink.stop().await;
             broker.stop().await;
-            drop(journal);
+            drop((content, journal));
             outcome
         }
     }
@@ -274,13 +283,18 @@ async fn start(
     let settings = Settings { folder: config.data_dir.clone(), budget: config.storage.budget(), maker: maker.clone() };
     let journal = Journal::open(settings, rand::random()).await.map_err(NodeError::Open)?;
     let clock: &Arc<dyn Clock> = &lasting_clock(&journal, clock, &maker).await.map_err(NodeError::Load)?;
+    // Before anybody is handed a document: what is not for this store is none, and what has ended meanwhile is shown no more.
+    let (screens, displays) = (devices.screens.iter().cloned().collect(), devices.displays.iter().cloned().collect());
+    journal.equip(Equipment { screens, displays }).await.map_err(NodeError::Load)?;
+    overrides::end_due(&journal, Now::read(clock.as_ref()).mono).await.map_err(NodeError::Load)?;
+    let (content, content_keeper) = Content::start(content_parts(&config, clock)).await.map_err(NodeError::Content)?;
     let own_secret = secret_from_random(rand::random());
     let access = Access::new(own_rules(&own_secret));
     let embedded = EmbeddedConfig { bus: Bus::Local, bind: config.mqtt_addr, clients_max: DEVICES_MAX };
     let broker = EmbeddedBroker::start(embedded, access.clone()).await.map_err(NodeError::Broker)?;
     let mqtt = broker.address();
 
-    let parts = Parts { config: &config, clock, fatal, journal: &journal, maker: &maker };
+    let parts = Parts { config: &config, clock, fatal, journal: &journal, content: &content, maker: &maker };
     let Actors { faces, ticks, commands } = start_actors(&parts, devices).await.map_err(NodeError::Load)?;
     let faces = Arc::new(faces);
 
@@ -293,6 +307,7 @@ async fn start(
     }
     access.update(|rules| admit_devices(rules, &config));
     let sessions = journal.load_device_sessions(clock.now()).await.map_err(NodeError::Load)?;
+    let token = hex::encode(rand::random::<[u8; 16]>());
     let http = http::serve(HttpConfig {
         address: config.http_addr,
         store: config.store.clone(),
@@ -301,17 +316,33 @@ async fn start(
         sessions,
         faces,
         journal: journal.clone(),
+        content,
         link: uplink.status(),
+        operator: OperatorDesk::new(&token, uplink.operator()),
         clock: Arc::clone(clock),
         fatal: fatal.clone(),
         metrics,
     })
     .map_err(|source| NodeError::Listen { address: config.http_addr, source })?;
     let addresses = Addresses { http: http.address(), mqtt };
+    operator::write_key(&config.data_dir, addresses.http, token).map_err(NodeError::OperatorKey)?;
     let keepers = Keepers::start(&journal, reporter, clock.as_ref(), fatal).await;
     let ticker = tokio::spawn(tick(Arc::clone(clock), ticks, keepers));
     tracing::info!(node = %node, http = %addresses.http, mqtt = %addresses.mqtt, "node serves");
-    Ok(Started { running: Running { journal, broker: Box::new(broker), bridge, uplink, http }, addresses, ticker })
+    Ok(Started { running: Running { journal, content: content_keeper, broker: Box::new(broker), bridge, uplink, http }, addresses, ticker })
+}
+
+/// Content comes from where certificates are renewed, unless the configuration says otherwise.
+fn content_parts(config: &NodeConfig, clock: &Arc<dyn Clock>) -> ContentParts {
+    let identity = config.broker.tls.as_ref();
+    ContentParts {
+        folder: config.data_dir.join("content"),
+        config: config.content.clone(),
+        renewed_at: identity.and_then(|identity| Some((identity.renew_at.clone()?, identity.renew_ca.clone()))),
+        node: config.node_id(),
+        key: config.store_key.clone(),
+        clock: Arc::clone(clock),
+    }
 }
 
 /// What every actor is made of.
@@ -320,6 +351,7 @@ struct Parts<'a> {
     clock: &'a Arc<dyn Clock>,
     fatal: &'a Fatal,
     journal: &'a Journal,
+    content: &'a Content,
     maker: &'a RecordMaker,
 }
 
@@ -422,6 +454,8 @@ async fn start_actors(parts: &Parts<'_>, devices: Devices) -> Result<Actors, Jou
     store_ports.extend([recipient(&zones), recipient(&visits), recipient(&keeper)]);
     let catalogue = Catalogue::new(CatalogueConfig {
         journal: parts.journal.clone(),
+        content: parts.content.clone(),
+        maker: parts.maker.clone(),
         clock: Arc::clone(parts.clock),
         fatal: parts.fatal.clone(),
         ports: Ports {

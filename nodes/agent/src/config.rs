@@ -40,6 +40,8 @@ pub struct NodeConfig {
     #[serde(default)]
     pub storage: StorageConfig,
     #[serde(default)]
+    pub content: ContentConfig,
+    #[serde(default)]
     pub telemetry: TelemetryConfig,
 }
 
@@ -52,6 +54,23 @@ pub struct StorageConfig {
     pub class_c_mib: u32,
     pub ballast_mib: u32,
     pub grow: bool,
+}
+
+/// Where content above 32 KiB comes from, and its share of the disk (AS-079).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ContentConfig {
+    /// Address of the cloud; none takes the one at which certificates are renewed.
+    pub from: Option<String>,
+    /// Authority of that address, a PEM file; none trusts those of the machine.
+    pub ca: Option<PathBuf>,
+    pub budget_mib: u32,
+}
+
+impl Default for ContentConfig {
+    fn default() -> Self {
+        Self { from: None, ca: None, budget_mib: 512 }
+    }
 }
 
 const MIB: u64 = 1 << 20;
@@ -170,6 +189,7 @@ mod tests {
         assert_eq!(config.node_id().to_string(), "aisle.berlin-mitte.n1");
         assert_eq!(config.devices.len(), 3);
         assert_eq!(config.storage.budget(), Budget::default());
+        assert_eq!(config.content.budget_mib, ContentConfig::default().budget_mib);
     }
 
     #[test]

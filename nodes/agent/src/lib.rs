@@ -5,6 +5,7 @@
 pub mod actors;
 pub mod app;
 pub mod config;
+pub mod content;
 pub mod devices;
 pub mod fatal;
 mod http;
@@ -13,6 +14,8 @@ pub mod journal;
 mod keepers;
 pub mod lasting_clock;
 pub mod now;
+pub mod operator;
+mod overrides;
 mod pointer;
 mod report;
 mod uplink;

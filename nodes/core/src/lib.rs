@@ -4,7 +4,9 @@
 //! Takes state and facts as values, with the time and any random draw as arguments. Emits decisions as values. Does no IO, reads no
 //! clock and draws no random number. On failure: expected refusals are values of their own type.
 pub mod code;
+pub mod content;
 pub mod display;
+pub mod document;
 pub mod hlc;
 pub mod ids;
 pub mod lease;

@@ -13,6 +13,11 @@ describe("illustrations", () => {
     const source = readFileSync(new URL(name, folder), "utf8");
     expect(source).not.toMatch(/<script|href=|style=|<text|onload/);
   });
+  it("finds a blob under its hash, and nothing else under that address", () => {
+    const hash = "0123456789abcdef".repeat(4);
+    expect(artUrl(`sha256:${hash}`)).toBe(`/content/${hash}`);
+    for (const name of [`sha256:${hash}0`, `sha256:${hash.toUpperCase()}`, `sha256:../${hash}`]) expect(artUrl(name)).toBe("/assets/art/brand.svg");
+  });
   it("falls back to the brand for a name that content made up", () => {
     for (const name of [null, "", "../../etc/passwd", "toString", "sha256:00"]) expect(artUrl(name)).toBe("/assets/art/brand.svg");
   });

@@ -31,7 +31,10 @@ pub fn secure(headers: &mut HeaderMap, settings: Option<&Settings>) {
         headers.insert(name, HeaderValue::from_static(value));
     }
     if let Some(settings) = settings {
-        if let Ok(policy) = HeaderValue::from_str(&settings.content_security_policy) {
+        // Content has a stricter one of its own.
+        if let Ok(policy) = HeaderValue::from_str(&settings.content_security_policy)
+            && !headers.contains_key(CONTENT_SECURITY_POLICY)
+        {
             headers.insert(CONTENT_SECURITY_POLICY, policy);
         }
         if settings.secure {

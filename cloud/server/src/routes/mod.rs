@@ -6,6 +6,7 @@
 pub mod auth;
 pub mod check;
 pub mod consent;
+pub mod content;
 pub mod decision;
 pub mod enrol;
 pub mod extract;
@@ -20,6 +21,7 @@ pub mod offer;
 pub mod origin;
 pub mod pages;
 pub mod quarantine;
+pub mod rollout;
 pub mod serve;
 pub mod sign_in;
 pub mod store;
@@ -78,13 +80,22 @@ fn table() -> Vec<(Method, &'static str, Route)> {
         (Put, "/v1/offers/{offer}", put().to(offer::change_offer)),
         (Post, "/v1/offers/{offer}/publish", post().to(offer::publish)),
         (Post, "/v1/offers/{offer}/withdraw", post().to(offer::withdraw)),
+        (Post, "/v1/content", post().to(content::upload)),
+        (Get, "/v1/content/{sha256}", get().to(content::fetch)),
         (Get, "/v1/catalogue", get().to(offer::catalogue)),
         (Get, "/v1/decisions", get().to(decision::list)),
+        (Get, "/v1/rollouts", get().to(rollout::list)),
+        (Post, "/v1/rollouts", post().to(rollout::begin)),
+        (Get, "/v1/rollouts/{rollout}", get().to(rollout::get)),
+        (Post, "/v1/rollouts/{rollout}/pause", post().to(rollout::pause)),
+        (Post, "/v1/rollouts/{rollout}/resume", post().to(rollout::resume)),
+        (Post, "/v1/rollouts/{rollout}/roll-back", post().to(rollout::roll_back)),
         (Get, "/v1/stores", get().to(store::stores)),
         (Get, "/v1/stores/{store}/live", get().to(store::live)),
         (Post, "/v1/stores/{store}/screens/{screen}/commands", post().to(store::command_screen)),
         (Get, "/v1/fleet", get().to(fleet::fleet)),
         (Post, "/v1/fleet/{node}/reclaim", post().to(fleet::reclaim)),
+        (Post, "/v1/fleet/{node}/overrides/{noun}/{name}/clear", post().to(fleet::clear_override)),
         (Post, "/v1/fleet/{node}/streams/{stream}/unhold", post().to(fleet::unhold)),
         (Get, "/v1/quarantine/{node}/{stream}/{epoch}/{seq}", get().to(quarantine::get)),
         (Post, "/v1/quarantine/{node}/{stream}/{epoch}/{seq}/redrive", post().to(quarantine::redrive)),

@@ -163,13 +163,14 @@ async fn tell(cloud: &Cloud, view: &OfferView) {
 pub async fn publish(cloud: web::Data<Cloud>, staff: Staff, request: HttpRequest) -> Answer {
     staff.with(&[Role::Marketer])?;
     let id: OfferId = path_part(&request, "offer")?;
-    let (source, changed_at) = {
+    let (draft, changed_at) = {
         let catalogue = cloud.catalogue();
         let row = catalogue.offers.get(&id).ok_or_else(|| Refusal::not_found("offer"))?;
-        (row.draft.rule.clone(), row.changed_at)
+        (row.draft.clone(), row.changed_at)
     };
-    let rule = rules::compile(source).await?;
-    let row = cloud.desk.ask(PublishOffer { offer: id, rule, changed_at }).await?;
+    let media = super::content::media(&cloud, as_published(&draft, cloud.now()).offer.images(), "/variants").await?;
+    let rule = rules::compile(draft.rule).await?;
+    let row = cloud.desk.ask(PublishOffer { offer: id, rule, media, changed_at }).await?;
     let view = one(&cloud, &row).await?;
     tell(&cloud, &view).await;
     Ok(HttpResponse::Ok().json(view))
@@ -237,6 +238,7 @@ fn as_published(draft: &OfferDraft, now: DateTime<Utc>) -> PublishedOffer {
         variants,
         fallback,
         fallback_for,
+        media: Vec::new(),
     };
     PublishedOffer { offer, rule, value_percent, push }
 }

@@ -99,6 +99,8 @@ pub fn mount(config: &mut web::ServiceConfig) {
     }
     config
         .route("/_styleguide", web::get().to(styleguide))
+        // Pages name content as they do at a node.
+        .route("/content/{sha256}", web::get().to(super::content::fetch))
         .route("/assets/{path:.*}", web::get().to(file))
         .route("/demo/mail", web::get().to(mails))
         .route("/demo/mail.json", web::get().to(mails_json));

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test ends at its first surprise")]
 
 mod common;
+mod content;
 mod customer;
 mod database;
 mod down_log;
 mod enrolment;
 mod lease;
+mod rollout;
 mod visit;

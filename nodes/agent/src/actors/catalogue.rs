@@ -20,9 +20,13 @@ use super::screen::{Offers, OffersChanged, ProgrammeChanged};
 use super::screen_commands::Commanded;
 use super::visit_messages::{CarryOut, StoreChanged, VisitOrder};
 use super::zones::ContextChanged;
+use crate::content::Content;
+use crate::content::desk::{self, MediaInForce};
 use crate::fatal::{Fatal, FatalError};
 use crate::journal::load::{Document, Order};
-use crate::journal::{Entry, Journal, JournalError, StateChange};
+use crate::journal::{Entry, Journal, JournalError, RecordMaker, StateChange};
+use crate::now::Now;
+use crate::overrides;
 
 /// Something may have come: look.
 #[derive(Debug, Clone, Copy, Message)]
@@ -56,9 +60,20 @@ pub struct Ports {
 /// What the actor starts from.
 pub struct CatalogueConfig {
     pub journal: Journal,
+    pub content: Content,
+    pub maker: RecordMaker,
     pub clock: Arc<dyn Clock>,
     pub fatal: Fatal,
     pub ports: Ports,
+}
+
+/// What documents and orders are carried out with.
+struct Hands {
+    journal: Journal,
+    content: Content,
+    maker: RecordMaker,
+    clock: Arc<dyn Clock>,
+    ports: Ports,
 }
 
 /// How far everything was handed on.
@@ -67,14 +82,14 @@ struct Progress {
     change: i64,
     place: i64,
     offers: Offers,
+    media: MediaInForce,
 }
 
 /// The actor.
 pub struct Catalogue {
     progress: Progress,
-    journal: Journal,
+    hands: Arc<Hands>,
     fatal: Fatal,
-    ports: Arc<Ports>,
     /// Documents committed before this are of an earlier run.
     started_at: DateTime<Utc>,
 }
@@ -83,8 +98,9 @@ impl Catalogue {
     /// Hands on everything in force at its first look.
     #[must_use]
     pub fn new(config: CatalogueConfig) -> Self {
-        let CatalogueConfig { journal, clock, fatal, ports } = config;
-        Self { progress: Progress::default(), journal, fatal, ports: Arc::new(ports), started_at: clock.now() }
+        let CatalogueConfig { journal, content, maker, clock, fatal, ports } = config;
+        let started_at = clock.now();
+        Self { progress: Progress::default(), hands: Arc::new(Hands { journal, content, maker, clock, ports }), fatal, started_at }
     }
 }
 
@@ -92,8 +108,10 @@ impl Actor for Catalogue {
     type Context = Context<Self>;
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
-        let arrived = tokio_stream::wrappers::WatchStream::new(self.journal.arrived());
+        let arrived = tokio_stream::wrappers::WatchStream::new(self.hands.journal.arrived());
         ctx.add_message_stream(futures_util::StreamExt::map(arrived, |_| Look));
+        let fetched = tokio_stream::wrappers::WatchStream::new(self.hands.content.changed());
+        ctx.add_message_stream(futures_util::StreamExt::map(fetched, |_| Look));
     }
 }
 
@@ -101,9 +119,8 @@ impl Handler<Look> for Catalogue {
     type Result = AtomicResponse<Self, ()>;
 
     fn handle(&mut self, _: Look, _: &mut Self::Context) -> Self::Result {
-        let (journal, ports) = (self.journal.clone(), Arc::clone(&self.ports));
-        let (progress, started_at) = (self.progress.clone(), self.started_at);
-        let looked = async move { look(&journal, &ports, progress, started_at).await };
+        let (hands, progress, started_at) = (Arc::clone(&self.hands), self.progress.clone(), self.started_at);
+        let looked = async move { look(&hands, progress, started_at).await };
         AtomicResponse::new(Box::pin(looked.into_actor(self).map(|looked, act, _| match looked {
             Ok(progress) => act.progress = progress,
             Err(error) => act.fatal.report(FatalError::Journal(error)),
@@ -111,11 +128,13 @@ impl Handler<Look> for Catalogue {
     }
 }
 
-async fn look(journal: &Journal, ports: &Ports, mut progress: Progress, started_at: DateTime<Utc>) -> Result<Progress, JournalError> {
+async fn look(hands: &Hands, mut progress: Progress, started_at: DateTime<Utc>) -> Result<Progress, JournalError> {
+    let (journal, ports) = (&hands.journal, &hands.ports);
     let documents = journal.changed_documents(progress.change).await?;
     let mut offers: Option<(BTreeMap<OfferId, Offer>, Option<String>)> = None;
     for document in documents {
         progress.change = document.change;
+        progress.media.note(&document.key, document.body.as_ref());
         if document.key.starts_with("offer/") {
             let (changed, trace) = offers.get_or_insert_with(|| (progress.offers.as_ref().clone(), None));
             *trace = document.traceparent.clone();
@@ -132,6 +151,7 @@ async fn look(journal: &Journal, ports: &Ports, mut progress: Progress, started_
             deliver(offers, news.clone()).await;
         }
     }
+    desk::look(journal, &hands.content, &progress.media, hands.clock.now()).await?;
     loop {
         let orders = journal.waiting_orders(progress.place).await?;
         if orders.is_empty() {
@@ -139,7 +159,7 @@ async fn look(journal: &Journal, ports: &Ports, mut progress: Progress, started_
         }
         for order in orders {
             progress.place = order.place;
-            carry_out(order, ports, journal).await?;
+            carry_out(order, hands).await?;
         }
     }
 }
@@ -199,6 +219,9 @@ async fn hand_on(document: Document, ports: &Ports, started_at: DateTime<Utc>) {
             | Body::NfcReported(_)
             | Body::ZoneReported(_)
             | Body::NodeReported(_)
+            | Body::DocumentReported(_)
+            | Body::OverrideReported(_)
+            | Body::ClearOverride(_)
             | Body::LogLost(_)
             | Body::LogEpochBegun(_)
             | Body::AdmitVisit(_)
@@ -237,7 +260,8 @@ async fn display(name: &str, programme: Option<Box<aisle_schemas::nfc::NfcProgra
     }
 }
 
-async fn carry_out(order: Order, ports: &Ports, journal: &Journal) -> Result<(), JournalError> {
+async fn carry_out(order: Order, hands: &Hands) -> Result<(), JournalError> {
+    let Hands { ports, journal, content: _, maker, clock } = hands;
     let Order { place: _, id, subject, body, traceparent } = order;
     let visits = |what| async { ports.visits.send(CarryOut { order: id, what, traceparent: traceparent.clone() }).await };
     let done = match body {
@@ -247,6 +271,9 @@ async fn carry_out(order: Order, ports: &Ports, journal: &Journal) -> Result<(),
             Some(port) => port.kept.send(SayKept { order: id, kept: *kept }).await,
             None => Ok(drop_order(id, journal).await),
         },
+        Body::ClearOverride(clear) => {
+            Ok(overrides::carry_out(journal, maker, id, *clear, traceparent.as_deref(), Now::read(clock.as_ref())).await)
+        }
         Body::ScreenCommanded(command) => {
             let screen = second(&subject).and_then(|name| ScreenId::parse(name).ok());
             match screen.and_then(|screen| ports.screens.get(&screen)) {
@@ -268,6 +295,8 @@ async fn carry_out(order: Order, ports: &Ports, journal: &Journal) -> Result<(),
         | Body::NfcReported(_)
         | Body::ZoneReported(_)
         | Body::NodeReported(_)
+        | Body::DocumentReported(_)
+        | Body::OverrideReported(_)
         | Body::LogLost(_)
         | Body::LogEpochBegun(_)
         | Body::StoreDesired(_)

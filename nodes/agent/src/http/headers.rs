@@ -26,7 +26,10 @@ pub fn secure(headers: &mut HeaderMap) {
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    if let Ok(policy) = HeaderValue::from_str(&aisle_web::content_security_policy::<&str>(&[])) {
+    // Content has a stricter one of its own.
+    if let Ok(policy) = HeaderValue::from_str(&aisle_web::content_security_policy::<&str>(&[]))
+        && !headers.contains_key(CONTENT_SECURITY_POLICY)
+    {
         headers.insert(CONTENT_SECURITY_POLICY, policy);
     }
     if !headers.contains_key(CACHE_CONTROL) {

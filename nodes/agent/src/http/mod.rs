@@ -3,9 +3,11 @@
 //! Owns the server, its limits and headers. Takes requests. Emits answers of actors, or problem details. On failure: a refused request is
 //! answered with a typed problem, counted, and changes nothing; the server itself ends with the node.
 mod body;
+mod content;
 mod devices;
 mod headers;
 mod middleware;
+mod operator;
 mod pages;
 mod phones;
 pub mod problem;
@@ -26,10 +28,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::config::DeviceConfig;
+use crate::content::Content;
 use crate::devices::Faces;
 use crate::fatal::Fatal;
 use crate::journal::Journal;
 use crate::journal::load::DeviceSession;
+use crate::operator::OperatorDesk;
 use sessions::Sessions;
 
 /// Threads that serve: surfaces wait far more than they work.
@@ -49,7 +53,9 @@ pub struct HttpConfig {
     pub sessions: Vec<DeviceSession>,
     pub faces: Arc<Faces>,
     pub journal: Journal,
+    pub content: Content,
     pub link: watch::Receiver<LinkStatus>,
+    pub operator: OperatorDesk,
     pub clock: Arc<dyn Clock>,
     pub fatal: Fatal,
     pub metrics: &'static Metrics,
@@ -62,7 +68,9 @@ pub struct Shared {
     pub sessions: Sessions,
     pub faces: Arc<Faces>,
     pub journal: Journal,
+    pub content: Content,
     pub link: watch::Receiver<LinkStatus>,
+    pub operator: OperatorDesk,
     pub clock: Arc<dyn Clock>,
     pub fatal: Fatal,
     pub metrics: &'static Metrics,
@@ -98,9 +106,9 @@ impl Server {
 /// # Errors
 /// When the address cannot be bound.
 pub fn serve(config: HttpConfig) -> std::io::Result<Server> {
-    let HttpConfig { address, store, secure, devices, sessions, faces, journal, link, clock, fatal, metrics } = config;
+    let HttpConfig { address, store, secure, devices, sessions, faces, journal, content, link, operator, clock, fatal, metrics } = config;
     let sessions = Sessions::new(devices, sessions, journal.clone(), Arc::clone(&clock));
-    let shared = web::Data::new(Shared { store, secure, sessions, faces, journal, link, clock, fatal, metrics });
+    let shared = web::Data::new(Shared { store, secure, sessions, faces, journal, content, link, operator, clock, fatal, metrics });
     let listener = TcpListener::bind(address)?;
     let address = listener.local_addr()?;
     let server = HttpServer::new(move || {
@@ -135,6 +143,12 @@ fn routes(config: &mut web::ServiceConfig) {
         .route("/v1/checkins", web::post().to(phones::check_in))
         .route("/v1/visits/{token}/zones", web::post().to(phones::enter_zone))
         .route("/v1/visits/{token}/checkout", web::post().to(phones::check_out))
+        .route("/v1/screens/{screen}/override", web::put().to(operator::override_screen))
+        .route("/v1/screens/{screen}/override", web::delete().to(operator::clear_screen))
+        .route("/v1/nfc/{display}/override", web::put().to(operator::override_display))
+        .route("/v1/nfc/{display}/override", web::delete().to(operator::clear_display))
+        .route("/v1/operator/reclaim", web::post().to(operator::reclaim))
+        .route("/v1/operator/new-epoch", web::post().to(operator::new_epoch))
         .route("/v1/status", web::get().to(status::status))
         .route("/healthz", web::get().to(status::healthz))
         .route("/readyz", web::get().to(status::readyz))
@@ -143,5 +157,6 @@ fn routes(config: &mut web::ServiceConfig) {
         .route("/player/{screen}", web::get().to(pages::player))
         .route("/nfc/{display}", web::get().to(pages::nfc))
         .route("/door/{touchpoint}", web::get().to(pages::door))
+        .route("/content/{sha256}", web::get().to(content::content))
         .route("/assets/{path:.*}", web::get().to(pages::asset));
 }

@@ -30,7 +30,7 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 pub enum ClientError {
     #[error("{0:?} is not an address such as https://cloud.example")]
     Url(String),
-    #[error("a claim does not travel in the clear: use https://")]
+    #[error("what proves a box does not travel in the clear: use https://")]
     Insecure,
     #[error("failed to set up TLS")]
     Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -61,22 +61,8 @@ impl EnrolClient {
     /// # Errors
     /// When the address is none, is not HTTPS, or TLS cannot be set up.
     pub fn new(base: &str, ca: Option<&str>) -> Result<Self, ClientError> {
-        let base = base.trim_end_matches('/');
-        let uri: Uri = base.parse().map_err(|_| ClientError::Url(base.to_owned()))?;
-        match (uri.scheme_str(), uri.host()) {
-            (Some("https"), Some(_)) | (Some("http"), Some("localhost" | "127.0.0.1" | "[::1]")) => {}
-            (Some("http"), Some(_)) => return Err(ClientError::Insecure),
-            (Some(_) | None, Some(_) | None) => return Err(ClientError::Url(base.to_owned())),
-        }
-        let builder = HttpsConnectorBuilder::new();
-        let builder = match ca {
-            Some(ca) => builder.with_tls_config(trusting(ca)?),
-            None => builder
-                .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
-                .map_err(|error| ClientError::Tls(Box::new(error)))?,
-        };
-        let connector = builder.https_or_http().enable_http1().build();
-        Ok(Self { http: Client::builder(TokioExecutor::new()).build(connector), base: base.to_owned() })
+        let (base, connector) = connector(base, ca)?;
+        Ok(Self { http: Client::builder(TokioExecutor::new()).build(connector), base })
     }
 
     /// Redeems a claim.
@@ -117,6 +103,25 @@ impl EnrolClient {
             Err(_) => Err(ClientError::Refused { code: status.as_str().to_owned(), detail: "no reason was given".to_owned() }),
         }
     }
+}
+
+/// What connects to the cloud at `base`, and that address without a slash at its end. Everything a box asks the cloud by HTTP goes this way.
+pub(crate) fn connector(base: &str, ca: Option<&str>) -> Result<(String, HttpsConnector<HttpConnector>), ClientError> {
+    let base = base.trim_end_matches('/');
+    let uri: Uri = base.parse().map_err(|_| ClientError::Url(base.to_owned()))?;
+    match (uri.scheme_str(), uri.host()) {
+        (Some("https"), Some(_)) | (Some("http"), Some("localhost" | "127.0.0.1" | "[::1]")) => {}
+        (Some("http"), Some(_)) => return Err(ClientError::Insecure),
+        (Some(_) | None, Some(_) | None) => return Err(ClientError::Url(base.to_owned())),
+    }
+    let builder = HttpsConnectorBuilder::new();
+    let builder = match ca {
+        Some(ca) => builder.with_tls_config(trusting(ca)?),
+        None => builder
+            .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
+            .map_err(|error| ClientError::Tls(Box::new(error)))?,
+    };
+    Ok((base.to_owned(), builder.https_or_http().enable_http1().build()))
 }
 
 fn trusting(ca: &str) -> Result<ClientConfig, ClientError> {

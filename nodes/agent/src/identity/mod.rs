@@ -7,6 +7,7 @@ mod client;
 mod folder;
 mod renewal;
 
+pub(crate) use client::connector;
 pub use client::{ClientError, EnrolClient};
 pub use folder::{Held, IdentityError, IdentityFolder};
 pub use renewal::{Keeper, KeeperConfig};
@@ -35,17 +36,33 @@ pub enum EnrolError {
 /// # Errors
 /// [`EnrolError`]; without a certificate the folder stays as it was, apart from the waiting key.
 pub async fn enrol(folder: &IdentityFolder, client: &EnrolClient, claim: &Claim) -> Result<NodeId, EnrolError> {
+    let (key, asked) = prepare(folder, claim)?;
+    let enrolled = client.enrol(&asked).await.map_err(EnrolError::Client)?;
+    accept(folder, claim, &key, &enrolled)
+}
+
+/// The key that waits in the folder, and what it asks with.
+///
+/// # Errors
+/// When the folder cannot be used.
+pub fn prepare(folder: &IdentityFolder, claim: &Claim) -> Result<(PrivateKey, EnrolmentRequest), EnrolError> {
     let identity = Identity::Node(claim.node.clone());
     let key = folder.waiting_key().map_err(EnrolError::Folder)?;
     let request = key.request(&identity).map_err(|error| EnrolError::Folder(error.into()))?;
-    let asked = EnrolmentRequest { claim: claim.to_string(), request };
-    let enrolled = client.enrol(&asked).await.map_err(EnrolError::Client)?;
+    Ok((key, EnrolmentRequest { claim: claim.to_string(), request }))
+}
+
+/// Puts what was given for a claim in force.
+///
+/// # Errors
+/// When it is not what the claim promised, or the folder cannot be used.
+pub fn accept(folder: &IdentityFolder, claim: &Claim, key: &PrivateKey, enrolled: &Enrolled) -> Result<NodeId, EnrolError> {
     let given = IdentityFolder::fingerprint(&enrolled.authority).map_err(EnrolError::Folder)?;
     if given != claim.authority {
         return Err(EnrolError::Authority);
     }
-    keep(folder, &claim.node, &key, &enrolled)?;
-    Ok(enrolled.node)
+    keep(folder, &claim.node, key, enrolled)?;
+    Ok(enrolled.node.clone())
 }
 
 /// Writes a certificate beside its key, after a look at both.

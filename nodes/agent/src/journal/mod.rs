@@ -8,6 +8,7 @@
 mod apply;
 mod ballast;
 pub mod budget;
+pub mod documents;
 mod epoch;
 mod heads;
 pub mod load;
@@ -18,6 +19,7 @@ mod reserve;
 mod statement;
 mod sync;
 mod upkeep;
+pub mod waiting;
 mod writer;
 
 use std::sync::Arc;
@@ -61,9 +63,9 @@ pub enum JournalError {
     /// A new key beyond the most documents of one direction (AS-055).
     #[error("there are already {} documents", aisle_schemas::limits::DOCUMENTS_MAX)]
     TooManyDocuments,
-    /// Records were dropped since a batch was read; it must be read anew.
-    #[error("records were dropped since the batch was read")]
-    Dropped,
+    /// Records were dropped since a batch was read, or a new epoch has begun; it must be read anew.
+    #[error("the log has changed since the batch was read")]
+    Outdated,
     /// A row that no version of ours wrote.
     #[error("row of {table} is unreadable: {reason}")]
     Unreadable { table: &'static str, reason: String },
@@ -74,7 +76,7 @@ impl JournalError {
     #[must_use]
     pub const fn is_refusal(&self) -> bool {
         match self {
-            Self::TooLarge(_) | Self::StorageFull | Self::TooManyDocuments | Self::Dropped => true,
+            Self::TooLarge(_) | Self::StorageFull | Self::TooManyDocuments | Self::Outdated => true,
             Self::Storage(_) | Self::Closed | Self::Unreadable { .. } => false,
         }
     }
@@ -87,7 +89,7 @@ impl JournalError {
             Self::TooLarge(_) => "too_large",
             Self::StorageFull => "storage_full",
             Self::TooManyDocuments => "too_many_documents",
-            Self::Dropped => "dropped",
+            Self::Outdated => "outdated",
             Self::Unreadable { .. } => "unreadable",
         }
     }
@@ -96,7 +98,7 @@ impl JournalError {
     fn is_disk_full(&self) -> bool {
         match self {
             Self::Storage(error) => error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == SQLITE_FULL),
-            Self::Closed | Self::TooLarge(_) | Self::StorageFull | Self::TooManyDocuments | Self::Dropped | Self::Unreadable { .. } => {
+            Self::Closed | Self::TooLarge(_) | Self::StorageFull | Self::TooManyDocuments | Self::Outdated | Self::Unreadable { .. } => {
                 false
             }
         }

@@ -13,6 +13,8 @@ use chrono::{DateTime, Utc};
 use sqlx::SqliteConnection;
 
 use super::JournalError;
+use super::documents::{Desk, OverrideChange};
+use super::waiting::{self, ContentSettled};
 
 /// One change of state, to be committed with the records that follow from it.
 #[derive(Debug)]
@@ -68,6 +70,10 @@ pub enum StateChange {
         device: DeviceId,
         expires_at: DateTime<Utc>,
     },
+    /// Something else is shown instead of a document, or no longer.
+    Override(OverrideChange),
+    /// The content of a waiting revision is here, or will not come.
+    ContentSettled(ContentSettled),
 }
 
 /// A `u64` in a signed column: the same 64 bits.
@@ -85,9 +91,11 @@ pub(super) const fn method_name(method: CheckInMethod) -> &'static str {
 
 impl StateChange {
     /// Writes the change.
-    pub(super) async fn write(&self, rows: &mut SqliteConnection) -> Result<(), JournalError> {
+    pub(super) async fn write(&self, desk: &mut Desk<'_>) -> Result<(), JournalError> {
         let query = match self {
-            Self::SaveVisit(visit) => return save_visit(rows, visit).await,
+            Self::SaveVisit(visit) => return save_visit(desk.rows, visit).await,
+            Self::Override(change) => return desk.change(change).await,
+            Self::ContentSettled(settled) => return waiting::settle(desk, settled).await,
             Self::CloseVisit { visit, at } => sqlx::query(include_str!("sql/close_visit.sql")).bind(at.as_ms()).bind(visit.0),
             Self::SaveClock(Saved { wall, monotonic }) => {
                 sqlx::query(include_str!("sql/save_clock.sql")).bind(wall.timestamp_millis()).bind(monotonic.as_ms())
@@ -125,7 +133,7 @@ impl StateChange {
                 .bind(device.to_string())
                 .bind(expires_at.timestamp_millis()),
         };
-        query.execute(rows).await?;
+        query.execute(&mut *desk.rows).await?;
         Ok(())
     }
 }

@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used)]
 mod budget;
 mod commands;
+mod content;
 mod devices;
+mod documents;
 mod input;
 mod journal;
 mod phones;
@@ -12,4 +14,5 @@ mod screens;
 mod storage;
 mod tck;
 mod time;
+mod torn;
 mod world;

@@ -7,7 +7,7 @@ use aisle_mesh::clock::{Clock, ManualClock};
 use aisle_mesh::link::{Incoming, Link, LinkConfig, LinkEvent, LinkHandle, Outgoing, Qos, SubCode};
 use aisle_mesh::sync::log::{ApplyMode, NodeSessionLog, ReceiveLog, ReceivedBatch, ReceivedRecord};
 use aisle_mesh::telemetry::TelemetryConfig;
-use aisle_node::config::{CloudBrokerConfig, DeviceConfig, StorageConfig};
+use aisle_node::config::{CloudBrokerConfig, ContentConfig, DeviceConfig, StorageConfig};
 use aisle_node::journal::{Cause, Entry, Journal, JournalError, RecordMaker, Settings, SyncLog};
 use aisle_node::{NodeApp, NodeConfig};
 use aisle_schemas::code::{Pass, StoreKey};
@@ -50,6 +50,8 @@ pub struct World {
     pub http: reqwest::Client,
     /// Its share of the disk; a test may make it small.
     pub storage: StorageConfig,
+    /// Where it fetches content from: nowhere, unless a test says otherwise.
+    pub content: ContentConfig,
     /// Nobody listens at the discard port: unless a test says otherwise, the store is cut off.
     pub broker_port: u16,
     seq: u64,
@@ -107,6 +109,7 @@ pub fn offer(n: u8, now: DateTime<Utc>) -> Offer {
         variants: vec![variant(SurfaceKind::Screen), variant(SurfaceKind::NfcMonitor)],
         fallback: None,
         fallback_for: vec![],
+        media: vec![],
     }
 }
 
@@ -120,6 +123,7 @@ pub fn programme(screen: &str) -> ScreenProgramme {
         events: vec![],
         subscription: Some(OfferSubscription { categories: vec![], duration_s: 8, offers_max: 5 }),
         fallback: content("brand"),
+        media: vec![],
     }
 }
 
@@ -181,6 +185,7 @@ impl World {
             app: None,
             http,
             storage,
+            content: ContentConfig::default(),
             broker_port: 9,
             seq: 0,
             orders: 0,
@@ -209,6 +214,20 @@ impl World {
             events.push((self.orders, self.event(command.id, ty, format!("screen/{screen}"), body.to_raw().unwrap())));
         }
         self.apply(Stream::Order, events).await;
+    }
+
+    /// Puts orders about one subject into the journal while the node is not running; their ids.
+    pub async fn order_bodies(&mut self, subject: &str, bodies: &[Body]) -> Vec<EventId> {
+        let mut events = Vec::new();
+        for body in bodies {
+            self.orders += 1;
+            let id = EventId::new(self.orders, [2; 10]);
+            let ty = EventType::literal(body.type_name());
+            events.push((self.orders, self.event(id, ty, subject.to_owned(), body.to_raw().unwrap())));
+        }
+        let ids = events.iter().map(|(_, event)| event.id).collect();
+        self.apply(Stream::Order, events).await;
+        ids
     }
 
     fn event(&self, id: EventId, ty: EventType, subject: String, data: Box<serde_json::value::RawValue>) -> Event {
@@ -319,6 +338,7 @@ impl World {
                 device(DeviceKind::Sensor, "sensor-1"),
             ],
             storage: self.storage,
+            content: self.content.clone(),
             telemetry: TelemetryConfig::default(),
         }
     }

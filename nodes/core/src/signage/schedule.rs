@@ -76,7 +76,7 @@ impl TryFrom<&ScreenProgramme> for Programme {
     type Error = ProgrammeError;
 
     fn try_from(wire: &ScreenProgramme) -> Result<Self, Self::Error> {
-        let ScreenProgramme { screen, name: _, zone, layout, events, subscription, fallback } = wire;
+        let ScreenProgramme { screen, name: _, zone, layout, events, subscription, fallback, media: _ } = wire;
         let main = check_layout(layout)?;
         if events.len() > EVENTS_MAX {
             return Err(wrong("events", format!("are more than {EVENTS_MAX}")));

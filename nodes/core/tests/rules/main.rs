@@ -3,6 +3,7 @@
 //! Owns one test program with one module per subject. Takes seeds from proptest, which prints them. Emits nothing. On failure: the failing
 //! scene is printed whole.
 #![allow(clippy::unwrap_used)]
+mod content;
 mod display;
 mod plan;
 mod plays;

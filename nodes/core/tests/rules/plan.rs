@@ -67,6 +67,7 @@ fn programme(events: Vec<ScheduleEvent>) -> ScreenProgramme {
         events,
         subscription: None,
         fallback: content(ContentClass::P0, "brand"),
+        media: vec![],
     }
 }
 
@@ -95,6 +96,7 @@ fn offer(n: u8) -> Offer {
         variants: vec![Variant { surface: SurfaceKind::Screen, content: content(ContentClass::P0, "offer") }],
         fallback: None,
         fallback_for: vec![],
+        media: vec![],
     }
 }
 

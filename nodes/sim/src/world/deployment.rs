@@ -188,6 +188,7 @@ impl Deployment {
             "store_key": store.store_key,
             "cloud_public_key": self.cloud_public_key,
             "devices": devices,
+            "content": { "from": self.url() },
             // Many stores share this machine's disk: none reserves its share.
             "storage": { "ballast_mib": 0, "grow": false },
         })

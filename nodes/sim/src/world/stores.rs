@@ -158,6 +158,7 @@ pub fn screens() -> Vec<ScreenProgramme> {
                 events: vec![welcome(&main)],
                 subscription: Some(OfferSubscription { categories: Vec::new(), duration_s: OFFER_S, offers_max: OFFERS_MAX }),
                 fallback: brand(),
+                media: vec![],
             }
         })
         .collect()

@@ -8,6 +8,7 @@ mod integration;
 mod live;
 mod offer;
 mod own;
+mod rollout;
 mod visit;
 
 pub use account::*;
@@ -18,6 +19,7 @@ pub use integration::*;
 pub use live::*;
 pub use offer::*;
 pub use own::*;
+pub use rollout::*;
 pub use visit::*;
 
 use super::{Auth::*, Method::*, Route, route, stream};
@@ -85,6 +87,24 @@ pub const ROUTES: &[Route] = &[
     route(Post, "/v1/offers/{offer}/publish", Staff, None, 200, Some("OfferView"), "Publish"),
     route(Post, "/v1/offers/{offer}/withdraw", Staff, None, 200, Some("OfferView"), "Withdraw at once"),
     route(Post, "/v1/offers/preview", Staff, Some("OfferDraft"), 200, Some("OfferPreview"), "Lint and dry run"),
+    route(
+        Post,
+        "/v1/content",
+        Staff,
+        None,
+        201,
+        Some("Blob"),
+        "Keep content above 32 KiB under its SHA-256: the body is a JPEG, PNG, WebP, AVIF or MP4 of at most 16 MiB",
+    ),
+    route(
+        Get,
+        "/v1/content/{sha256}",
+        Customer,
+        None,
+        200,
+        None,
+        "Content by its hash, whole or by a range; a node proves itself by `authorization: Aisle-Node` instead of a session",
+    ),
     route(Get, "/v1/catalogue", Staff, None, 200, Some("Catalogue"), "Products known"),
     route(
         Get,
@@ -94,6 +114,20 @@ pub const ROUTES: &[Route] = &[
         200,
         Some("Decisions"),
         "Decision log; query `customer`, `offer`, `visit`, `store`, `before`, `limit`",
+    ),
+    route(Get, "/v1/rollouts", Staff, None, 200, Some("Rollouts"), "Documents on their way to stores, newest first"),
+    route(Post, "/v1/rollouts", Staff, Some("RolloutDraft"), 201, Some("RolloutView"), "Bring a document to a cohort of stores, wave by wave"),
+    route(Get, "/v1/rollouts/{rollout}", Staff, None, 200, Some("RolloutView"), "A rollout"),
+    route(Post, "/v1/rollouts/{rollout}/pause", Staff, None, 200, Some("RolloutView"), "Stop it for a while"),
+    route(Post, "/v1/rollouts/{rollout}/resume", Staff, None, 200, Some("RolloutView"), "Let it go on"),
+    route(
+        Post,
+        "/v1/rollouts/{rollout}/roll-back",
+        Staff,
+        None,
+        200,
+        Some("RolloutView"),
+        "Give every store its former document back, also after the rollout has ended",
     ),
     route(Get, "/v1/stores", Staff, None, 200, Some("Stores"), "Stores"),
     route(Get, "/v1/stores/{store}/live", Staff, None, 200, Some("StoreLive"), "A store now"),
@@ -115,6 +149,15 @@ pub const ROUTES: &[Route] = &[
         204,
         None,
         "Let a box whose history ended take its place again, or a new box the place of its store's old one",
+    ),
+    route(
+        Post,
+        "/v1/fleet/{node}/overrides/{noun}/{name}/clear",
+        Staff,
+        Some("OperatorDecision"),
+        202,
+        None,
+        "End what a store's staff show instead of a document",
     ),
     route(Post, "/v1/fleet/{node}/streams/{stream}/unhold", Staff, Some("OperatorDecision"), 204, None, "End the hold of a stream"),
     route(

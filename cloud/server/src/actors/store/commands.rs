@@ -9,6 +9,7 @@ use aisle_cloud_core::{
     offer::{AudienceRule, Offer, OfferState as CoreState, PublishRefusal},
 };
 use aisle_schemas::{
+    blob::Blob,
     http::{
         FieldError,
         cloud::{CampaignDraft, LegalText, OfferDraft, OfferState},
@@ -126,6 +127,8 @@ pub struct PublishOffer {
     pub offer: OfferId,
     /// The rule of the draft as it was read, compiled.
     pub rule: AudienceRule,
+    /// Blobs that the draft's pictures name, as they are kept.
+    pub media: Vec<Blob>,
     /// What was read: another draft since then is not published under a rule that is not its own.
     pub changed_at: DateTime<Utc>,
 }
@@ -146,6 +149,7 @@ impl DeskCommand for PublishOffer {
             ),
         })?;
         let document_body = offer.document().ok_or_else(|| Refusal::conflict("offer_withdrawn"))?;
+        let document_body = aisle_schemas::offer::Offer { media: self.media.clone(), ..document_body };
         let published = PublishedOffer {
             offer: document_body,
             rule: known.draft.rule.clone(),

@@ -1,1 +1,1 @@
-SELECT key FROM document WHERE epoch <> ? AND event IS NOT NULL
+SELECT key FROM document WHERE epoch <> ? AND (event IS NOT NULL OR rejected IS NOT NULL OR key IN (SELECT key FROM document_waiting))

@@ -1,1 +1,1 @@
-DELETE FROM document WHERE event IS NULL AND at <= ?
+DELETE FROM document WHERE event IS NULL AND rejected IS NULL AND key NOT IN (SELECT key FROM document_waiting) AND at <= ?

@@ -1,0 +1,1 @@
+SELECT size, mime FROM content WHERE sha256 = $1

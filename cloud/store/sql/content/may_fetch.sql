@@ -1,0 +1,1 @@
+SELECT count(*) FROM node WHERE id = $1 AND enrolled

@@ -1,0 +1,1 @@
+SELECT count(*) FROM rollout WHERE key = $1 AND ended_at IS NULL

@@ -1,0 +1,1 @@
+UPDATE rollout_target SET progress = $3, record = $4 WHERE rollout = $1 AND store = $2

@@ -1,0 +1,1 @@
+INSERT INTO document_waiting (key, epoch, seq, event) VALUES (?, ?, ?, ?)

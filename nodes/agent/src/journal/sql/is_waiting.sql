@@ -1,0 +1,1 @@
+SELECT count(*) FROM document_waiting WHERE key = ?

@@ -1,0 +1,1 @@
+SELECT event FROM document_waiting WHERE key = ? AND epoch = ? AND seq = ?

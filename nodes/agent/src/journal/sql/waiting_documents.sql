@@ -1,0 +1,1 @@
+SELECT key, epoch, seq, event FROM document_waiting ORDER BY seq
