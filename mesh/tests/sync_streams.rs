@@ -182,6 +182,17 @@ fn as_032_a_held_stream_returns_its_credit_and_waits_for_an_ack_that_does_not_li
 }
 
 #[test]
+fn as_048_a_stream_that_found_no_subscriber_goes_on_with_the_next_acknowledgement_whatever_that_acknowledges() {
+    for (cursor, after) in [(10, 10), (0, 0)] {
+        let (mut up, out) = Up::open([0, 20, 0], credit(2));
+        assert_eq!(up.drain(at(0), out, 10).len(), 2);
+        assert_eq!(load(&up.give(at(1), SenderInput::NoSubscriber)), None);
+        let out = up.ack(at(2), Stream::Audit, cursor);
+        assert_eq!(load(&out).map(|request| request.after), Some(Seq::new(after)), "acknowledged up to {cursor}");
+    }
+}
+
+#[test]
 fn as_048_no_subscriber_pauses_until_somebody_is_there_again() {
     let (mut up, out) = Up::open([0, 20, 0], credit(2));
     up.drain(at(0), out, 10);
@@ -198,7 +209,7 @@ fn as_047_a_welcome_acknowledges_what_was_applied_before_the_last_session_ended(
     let cursors = [(Stream::Sess, Seq::new(2)), (Stream::Audit, Seq::ZERO)].into_iter().collect();
     let out = up.give(at(1), SenderInput::Open { state, cursors, credit: credit(2), batch_bytes: BATCH_BYTES_MAX });
     let acked: Vec<_> = out.iter().filter(|output| matches!(output, SenderOutput::CommitAcked { .. })).collect();
-    assert_eq!(acked, [&SenderOutput::CommitAcked { stream: Stream::Sess, acked: Seq::new(2) }]);
+    assert_eq!(acked, [&SenderOutput::CommitAcked { epoch: EPOCH, stream: Stream::Sess, acked: Seq::new(2) }]);
 }
 
 #[test]

@@ -63,7 +63,7 @@ async fn who_may_not_call_a_route_is_refused_whatever_the_body() {
                 assert_eq!(customer.send(&what, ask(&customer)).await.refused(403).code, "not_allowed");
             }
             Auth::Public => {}
-            Auth::Device | Auth::Visit => panic!("{what} belongs to nodes"),
+            Auth::Device | Auth::Visit | Auth::Operator => panic!("{what} belongs to nodes"),
         }
     }
     let metrics = nobody.get("/metrics").await.expect_status(200).text;
@@ -230,7 +230,7 @@ async fn a_command_is_ordered_for_a_screen_that_there_is_and_for_a_time_that_may
     let sent: ScreenCommand = marketer.post(&here, &revert).await.expect_status(202).json();
     let db = cloud.db().await;
     let mut connection = db.read().await.unwrap();
-    let orders = down_log::read(&mut connection, &cloud.node(STORE), DownStream::Order, Seq::ZERO, 10).await.unwrap();
+    let orders = down_log::read(&mut connection, &cloud.node(STORE), DownStream::Order, Seq::ZERO, 10).await.unwrap().rows;
     let orders: Vec<Event> = orders.iter().map(|row| Event::parse(&row.event).unwrap()).collect();
     assert_eq!(orders.len(), 1, "what was refused orders nothing");
     assert_eq!((orders[0].id, orders[0].subject.as_deref()), (sent.id, Some("screen/window-1")));

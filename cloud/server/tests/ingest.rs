@@ -5,12 +5,18 @@
 #[path = "ingest/world.rs"]
 mod world;
 
+use std::sync::Arc;
+
 use aisle_cloud::ingest::{Feed, Ingest};
 use aisle_mesh::{
     clock::ManualClock,
     sync::{
+        codec::Stamp,
         hello::Decision,
+        load::{LoadContext, load},
         log::{ApplyError, ApplyMode, EpochReason, EpochRequest, LogError, OwnerStore, PresenceExpiry, ReceiveLog, SendLog},
+        ownership::PartitionStore,
+        sender::LoadRequest,
     },
 };
 use aisle_schemas::{
@@ -126,8 +132,31 @@ fn as_034_an_owner_whose_term_is_over_writes_nothing() {
         let session = world::session(1);
         assert!(matches!(owner.ingest.presence(&n1, session, NodeStatus::Offline, owner.now()).await, Err(LogError::Fenced)));
         assert!(matches!(owner.ingest.touch(&[(n1.clone(), session)], owner.now()).await, Err(LogError::Fenced)));
-        assert!(matches!(owner.ingest.commit_sent(&n1, Stream::Order, Seq::new(1)).await, Err(LogError::Fenced)));
+        let epoch = owner.down_epoch(&n1).await;
+        assert!(matches!(owner.ingest.commit_sent(&n1, epoch, Stream::Order, Seq::new(1)).await, Err(LogError::Fenced)));
         assert_eq!(owner.counter("checkin_refused", "s1/expired").await, 0);
+    });
+}
+
+#[test]
+fn as_034_a_task_of_an_earlier_term_writes_nothing_although_its_own_instance_holds_the_partition_again() {
+    on_both(|w| async move {
+        let owner = Owner::new(w.db, &["t.s1.n1"]).await;
+        let n1 = node_id("t.s1.n1");
+        owner.hello(&n1, 1).await;
+        let part = n1.partition();
+        let task = Arc::new(owner.ingest.clone()).under(owner.terms[&part]);
+        let batch = |n| owner.batch(1, 1, Stream::Audit, n - 1, vec![record(n, body::refused("expired", owner.now()), &n1, owner.now())]);
+        task.apply(&n1, &batch(1)).await.unwrap();
+        owner.ingest.let_go(part);
+        assert!(matches!(task.apply(&n1, &batch(2)).await, Err(ApplyError::Fenced)), "{}: let go", w.kind);
+        let later = world::take_all(&owner.ingest).await[&part];
+        assert!(matches!(task.apply(&n1, &batch(2)).await, Err(ApplyError::Fenced)), "{}", w.kind);
+        assert!(matches!(task.presence(&n1, world::session(1), NodeStatus::Offline, owner.now()).await, Err(LogError::Fenced)));
+        let epoch = owner.down_epoch(&n1).await;
+        assert!(matches!(task.commit_sent(&n1, epoch, Stream::Order, Seq::new(1)).await, Err(LogError::Fenced)));
+        Arc::new(owner.ingest.clone()).under(later).apply(&n1, &batch(2)).await.unwrap();
+        assert_eq!(owner.counter("checkin_refused", "s1/expired").await, 2, "{}", w.kind);
     });
 }
 
@@ -448,7 +477,7 @@ fn as_075_only_the_newest_revision_of_a_document_is_sent_and_marks_come_with_the
         assert_eq!((narrow.rows.len(), narrow.to), (1, Seq::new(3)), "at least one row");
         let state = owner.ingest.state(&n1).await.unwrap();
         assert_eq!(state.streams.get(Stream::Desired).unwrap().high, Seq::new(4), "written is as good as sent");
-        assert_eq!(owner.ingest.commit_sent(&n1, Stream::Order, Seq::ZERO).await.unwrap(), state.mark.next());
+        assert_eq!(owner.ingest.commit_sent(&n1, state.epoch, Stream::Order, Seq::ZERO).await.unwrap(), state.mark.next());
     });
 }
 
@@ -490,6 +519,75 @@ fn as_060_a_new_down_epoch_logs_orders_again_and_numbers_documents_from_one() {
     });
 }
 
+fn wish(counter: u64) -> EpochRequest {
+    EpochRequest {
+        reason: EpochReason::PeerForeign,
+        random: counter,
+        peer_epoch: Some(Epoch { counter, random: 1 }),
+        peer_cursors: Default::default(),
+        mark_min: Mark::ZERO,
+        session_min: 0,
+    }
+}
+
+#[test]
+fn as_047_an_acknowledgement_is_never_written_into_another_epoch_and_not_forgotten_by_a_failed_write() {
+    on_both(|w| async move {
+        let owner = Owner::new(w.db, &["t.s1.n1"]).await;
+        let n1 = node_id("t.s1.n1");
+        owner.hello(&n1, 1).await;
+        down::put(&owner.db, vec![document(1, "a", Some(1)), document(2, "b", Some(1))]).await.unwrap();
+        let old = owner.down_epoch(&n1).await;
+        owner.ingest.commit_acked(&n1, old, Stream::Desired, Seq::new(2)).await.unwrap();
+        let new = owner.ingest.begin_epoch(&n1, &wish(20)).await.unwrap();
+        let expiry = PresenceExpiry { silent_before: None, will_before: owner.now() };
+        owner.ingest.expire_presence(&expiry).await.unwrap();
+        let stored = async || owner.stored(&n1).await.desired.acked.get();
+        assert_eq!((stored().await, owner.acked(&n1, Stream::Desired).await), (0, 0), "{}: the numbers are of the old epoch", w.kind);
+
+        owner.ingest.commit_acked(&n1, new, Stream::Desired, Seq::new(1)).await.unwrap();
+        owner.ingest.let_go(n1.partition());
+        let others = world::take_all(&Ingest::new(owner.db.clone(), ManualClock::new(), Feed::new().0, world::instance())).await;
+        assert!(matches!(owner.ingest.expire_presence(&expiry).await, Err(LogError::Fenced)), "{}: {}", w.kind, others.len());
+        world::take_all(&owner.ingest).await;
+        owner.ingest.expire_presence(&expiry).await.unwrap();
+        assert_eq!(stored().await, 1, "{}: written once it can be", w.kind);
+    });
+}
+
+#[test]
+fn as_073_nothing_is_read_or_numbered_for_an_epoch_that_ended_under_the_open_session() {
+    on_both(|w| async move {
+        let owner = Owner::new(w.db, &["t.s1.n1"]).await;
+        let n1 = node_id("t.s1.n1");
+        owner.hello(&n1, 1).await;
+        down::put(&owner.db, vec![document(1, "a", Some(1)), document(2, "a", Some(2))]).await.unwrap();
+        let old = owner.down_epoch(&n1).await;
+        let source = aisle_schemas::event::Source::Cloud(n1.tenant.clone());
+        let context = LoadContext { node: n1.clone(), source, session: world::session(1), term: None };
+        let request = |epoch| LoadRequest {
+            ticket: 1,
+            epoch,
+            stream: Stream::Desired,
+            base: Seq::ZERO,
+            after: Seq::ZERO,
+            max_records: 10,
+            max_bytes: 1 << 16,
+            reserved: None,
+            corrupt: None,
+        };
+        let stamp = || Stamp { id: id::event(9), time: owner.now() };
+        assert_eq!(load(&owner.ingest, &context, &request(old), stamp()).await.unwrap().0.to, Seq::new(2), "{}", w.kind);
+        let new = owner.ingest.begin_epoch(&n1, &wish(20)).await.unwrap();
+        let late = load(&owner.ingest, &context, &request(old), stamp()).await;
+        assert!(matches!(late, Err(LogError::OtherEpoch)), "{}: {late:?}", w.kind);
+        let late = owner.ingest.commit_sent(&n1, old, Stream::Desired, Seq::new(2)).await;
+        assert!(matches!(late, Err(LogError::OtherEpoch)), "{}: {late:?}", w.kind);
+        assert_eq!(owner.stored(&n1).await.desired.high, Seq::ZERO, "{}", w.kind);
+        assert_eq!(load(&owner.ingest, &context, &request(new), stamp()).await.unwrap().0.to, Seq::new(1), "{}: numbered anew", w.kind);
+    });
+}
+
 #[test]
 fn as_009_applied_orders_and_markers_stay_three_days_and_then_go() {
     on_both(|w| async move {
@@ -497,8 +595,9 @@ fn as_009_applied_orders_and_markers_stay_three_days_and_then_go() {
         let n1 = node_id("t.s1.n1");
         down::put(&owner.db, vec![world::order("t.s1.n1", 1), world::order("t.s1.n1", 2)]).await.unwrap();
         down::put(&owner.db, vec![document(3, "a", Some(1)), document(4, "a", None), document(5, "b", Some(1))]).await.unwrap();
-        owner.ingest.commit_acked(&n1, Stream::Order, Seq::new(1)).await.unwrap();
-        owner.ingest.commit_acked(&n1, Stream::Desired, Seq::new(3)).await.unwrap();
+        let epoch = owner.down_epoch(&n1).await;
+        owner.ingest.commit_acked(&n1, epoch, Stream::Order, Seq::new(1)).await.unwrap();
+        owner.ingest.commit_acked(&n1, epoch, Stream::Desired, Seq::new(3)).await.unwrap();
         assert_eq!(owner.ingest.state(&n1).await.unwrap().streams.get(Stream::Order).unwrap().acked, Seq::new(1), "before it is written");
         owner.ingest.expire_presence(&PresenceExpiry { silent_before: None, will_before: owner.now() }).await.unwrap();
         let trim = |days| aisle_store::retention::apply(&owner.db, owner.now() + TimeDelta::days(days));

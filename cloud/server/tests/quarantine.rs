@@ -9,7 +9,7 @@ mod world;
 use aisle_cloud::ingest::redrive::{Redriven, redrive};
 use aisle_mesh::sync::{
     hello::Decision,
-    log::{ApplyError, ApplyMode, OwnerStore, PresenceExpiry, ReceivedRecord, SendLog},
+    log::{ApplyError, ApplyMode, ReceivedRecord, SendLog},
 };
 use aisle_schemas::{
     event::Event,
@@ -182,8 +182,9 @@ fn as_050_a_stream_is_on_hold_until_an_operator_lets_the_next_records_into_quara
 }
 
 async fn reclaim(owner: &Owner, node: &NodeId) -> Option<Reclaimed> {
-    let node = node.clone();
-    let done: Result<_, StoreError> = owner.db.write(move |tx| Box::pin(async move { succession::reclaim(tx, &node, 0xabc).await })).await;
+    let (node, acked) = (node.clone(), owner.ingest.acks().of_store(node));
+    let done: Result<_, StoreError> =
+        owner.db.write(move |tx| Box::pin(async move { succession::reclaim(tx, &node, &acked, 0xabc).await })).await;
     done.unwrap()
 }
 
@@ -227,8 +228,8 @@ fn as_069_a_new_box_takes_over_documents_and_unapplied_orders_and_the_old_one_is
         let orders: Vec<_> = (11..=13).map(|n| world::order("t.s1.n1", n)).collect();
         down::put(&owner.db, orders).await.unwrap();
         down::put(&owner.db, vec![world::document("t.s1.n2", 20, "stale", Some(1))]).await.unwrap();
-        owner.ingest.commit_acked(&n1, Stream::Order, Seq::new(1)).await.unwrap();
-        owner.ingest.expire_presence(&PresenceExpiry { silent_before: None, will_before: owner.now() }).await.unwrap();
+        // Not written yet when the other box takes the place.
+        owner.ingest.commit_acked(&n1, owner.down_epoch(&n1).await, Stream::Order, Seq::new(1)).await.unwrap();
 
         let reclaimed = reclaim(&owner, &n2).await;
         assert_eq!(reclaimed, Some(Reclaimed { replaced: Some(n1.clone()), documents: 2, orders: 2 }), "{}", w.kind);

@@ -6,9 +6,11 @@ mod common;
 
 use aisle_cloud::config::StaffConfig;
 use aisle_schemas::{
+    document::{DocumentReport, DocumentStatus, Revision},
     event::{Event, EventType, Source},
     http::cloud::{
-        DeviceState, Fleet, LossKind, LossView, NodeState, QuarantineFate, QuarantineRecord, QuarantineView, Role, StoreLive, Stores,
+        DeviceState, Fleet, LossKind, LossView, NodeState, QuarantineFate, QuarantineRecord, QuarantineView, RejectedDocument, Role,
+        StoreLive, Stores,
     },
     ids::{DisplayId, EventId, NodeId, ScreenId, StoreId, ZoneId},
     limits::POISON_HOLD,
@@ -22,7 +24,9 @@ use aisle_schemas::{
 use aisle_store::{
     Db, DownStream, DownWrite, StoreError, audit,
     cursor::{self, Advance},
-    down, loss,
+    down,
+    down_log::{self, Acked},
+    down_status, loss,
     node::{self, Acceptance},
     quarantine::{self, QuarantinePlace, Quarantined},
     reported::{self, ReportedAt},
@@ -271,7 +275,7 @@ async fn as_058_the_fleet_view_shows_health_and_losses_of_each_node() {
 }
 
 #[tokio::test]
-async fn what_a_node_has_not_applied_is_shown_with_the_age_of_the_oldest() {
+async fn as_076_what_a_node_has_not_settled_is_shown_with_the_age_of_the_oldest() {
     let cloud = cloud().await;
     let operator = cloud.person(OPERATOR).await;
     let desk = Desk::of(&cloud, STORE).await;
@@ -286,21 +290,28 @@ async fn what_a_node_has_not_applied_is_shown_with_the_age_of_the_oldest() {
         traceparent: None,
     };
     let health = async || operator.get("/v1/fleet").await.expect_status(200).json::<Fleet>().health[0].clone();
+    let state = async || down_log::state(&mut desk.db.read().await.unwrap(), &desk.node).await.unwrap();
     let acked = async |order: u64, desired: u64| {
-        let node = desk.node.clone();
-        let done: Result<(), StoreError> = desk
-            .db
-            .write(move |tx| {
-                Box::pin(async move { aisle_store::down_log::note_acked(tx, &node, Seq::new(order), Seq::new(desired)).await })
-            })
-            .await;
+        let said = Acked { epoch: state().await.epoch, order: Seq::new(order), desired: Seq::new(desired) };
+        let said = vec![(desk.node.clone(), said)];
+        let done: Result<(), StoreError> = desk.db.write(move |tx| Box::pin(async move { down_log::note_acked(tx, &said).await })).await;
         done.unwrap();
     };
-    let start = {
-        let state = aisle_store::down_log::state(&mut desk.db.read().await.unwrap(), &desk.node).await.unwrap();
-        acked(0, state.desired.next.get() - 1).await;
-        state.desired.next.get()
+    let says = async |key: &str, seq: u64, status, code: Option<&str>| {
+        let rev = Revision::of(state().await.epoch, Seq::new(seq));
+        let said = vec![(key.to_owned(), DocumentReport { rev, status, code: code.map(str::to_owned) })];
+        let node = desk.node.clone();
+        let done: Result<(), StoreError> =
+            desk.db.write(move |tx| Box::pin(async move { down_status::settle(tx, &node, &said).await })).await;
+        done.unwrap();
     };
+    let start = state().await.desired.next.get();
+    let rows = down_log::read(&mut desk.db.read().await.unwrap(), &desk.node, DownStream::Desired, Seq::ZERO, 100).await.unwrap().rows;
+    assert_eq!(health().await.documents_behind, u32::try_from(rows.len()).unwrap(), "the store has said nothing yet");
+    for row in rows {
+        let key = Event::parse(&row.event).unwrap().subject.unwrap();
+        says(&key, row.seq.get(), DocumentStatus::Applied, None).await;
+    }
     assert_eq!((health().await.documents_behind, health().await.behind_since), (0, None), "all of the start is applied");
     let (first, second) = (desk.now - TimeDelta::hours(2), desk.now - TimeDelta::hours(1));
     down::put(&desk.db, vec![write(1, DownStream::Desired, "offer/a", first)]).await.unwrap();
@@ -309,13 +320,25 @@ async fn what_a_node_has_not_applied_is_shown_with_the_age_of_the_oldest() {
         .unwrap();
     let behind = health().await;
     assert_eq!((behind.documents_behind, behind.orders_waiting), (2, 1));
-    assert_eq!(behind.behind_since.unwrap().timestamp_millis(), first.timestamp_millis(), "the oldest that is not applied");
-    acked(0, start).await;
+    assert_eq!(behind.behind_since.unwrap().timestamp_millis(), first.timestamp_millis(), "the oldest that is not settled");
+    acked(0, start + 1).await;
+    assert_eq!(health().await.documents_behind, 2, "the cursor alone says nothing of what became of them");
+    says("offer/a", start - 1, DocumentStatus::Applied, None).await;
+    says("offer/b", start + 1, DocumentStatus::Overridden, None).await;
+    assert_eq!(health().await.documents_behind, 2, "another revision is none, and under an override nothing has converged");
+    says("offer/a", start, DocumentStatus::Rejected, Some("unreadable")).await;
     let behind = health().await;
     assert_eq!(behind.behind_since.unwrap().timestamp_millis(), second.timestamp_millis());
+    let rejected = RejectedDocument { key: "offer/a".to_owned(), code: "unreadable".to_owned() };
+    assert_eq!((behind.documents_behind, behind.rejected), (1, vec![rejected]), "rejected is settled, and shown");
+    says("offer/b", start + 1, DocumentStatus::Applied, None).await;
     acked(1, start + 1).await;
     let behind = health().await;
     assert_eq!((behind.documents_behind, behind.behind_since, behind.orders_waiting), (0, None, 0));
+    down::put(&desk.db, vec![write(4, DownStream::Desired, "context/x", second)]).await.unwrap();
+    assert_eq!(health().await.documents_behind, 1);
+    acked(1, start + 2).await;
+    assert_eq!(health().await.documents_behind, 0, "of a context the cursor says it");
 }
 
 #[tokio::test]

@@ -72,6 +72,12 @@ pub(crate) fn classify(error: sqlx::Error) -> StoreError {
     if transient { StoreError::Transient(error) } else { StoreError::Broken(error) }
 }
 
+/// Deadlock, failed serialisation, or a lock that was not available in time: PostgreSQL has rolled back for another transaction.
+pub(crate) fn gave_way(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.is_some_and(|code| ["40P01", "40001", "55P03"].contains(&code.as_ref()))
+}
+
 fn is_transient(error: &dyn DatabaseError) -> bool {
     let Some(code) = error.code() else { return false };
     if error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {

@@ -4,7 +4,7 @@
 //! to send them. The transaction that writes a record also raises the mark and the highest seq sent, so that sending costs no further
 //! commit (AS-011). On failure: an unknown node or a full document table refuses the whole transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use aisle_schemas::{
     event::{Event, EventError, EventType, Source},
@@ -13,7 +13,9 @@ use aisle_schemas::{
     sync::{Mark, Seq, Stream},
 };
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
 use serde_json::value::RawValue;
+use sqlx::types::Json;
 
 use crate::{
     db::{Conn, Db, Tx},
@@ -70,63 +72,148 @@ pub struct LoggedDown {
     pub mark: Mark,
 }
 
-/// Writes obligations within the caller's transaction. Nodes are locked in one order, so that two writers cannot deadlock.
+/// Rows of one statement: bounds its parameter, not the write.
+const ROWS_MAX: usize = 1_000;
+
+/// Writes obligations within the caller's transaction. All that can be made ready is, then the heads of all logs are locked at once, in one
+/// order, so that two writers cannot deadlock and none holds the heads of many stores for longer than a few statements take.
 pub async fn enqueue(tx: &mut Tx, writes: &[DownWrite]) -> Result<Vec<LoggedDown>, StoreError> {
-    let mut parts: BTreeMap<(&NodeId, DownStream), Vec<&DownWrite>> = BTreeMap::new();
-    for write in writes {
-        parts.entry((&write.node, write.stream)).or_default().push(write);
+    let records = writes.iter().map(Record::of).collect::<Result<Vec<_>, _>>()?;
+    let mut owed: BTreeMap<NodeId, Vec<&Record<'_>>> = BTreeMap::new();
+    for record in &records {
+        owed.entry(record.write.node.clone()).or_default().push(record);
     }
-    let mut logged = Vec::with_capacity(parts.len());
-    for ((node, stream), writes) in parts {
-        logged.push(enqueue_part(tx, node, stream, &writes).await?);
-    }
-    Ok(logged)
-}
-
-/// Takes `count` numbers of a stream, and the mark that goes with them; `None` where the node has no log, or another has taken its place.
-async fn reserve(tx: &mut Tx, node: &NodeId, stream: DownStream, count: usize) -> Result<Option<(Seq, Mark)>, StoreError> {
-    let reserved: Option<(Num<Seq>, Num<Mark>)> = match stream {
-        DownStream::Order => run!(tx, fetch_optional: (Num<Seq>, Num<Mark>), "down/reserve_order.sql", node, count)?,
-        DownStream::Desired => run!(tx, fetch_optional: (Num<Seq>, Num<Mark>), "down/reserve_desired.sql", node, count)?,
-    };
-    Ok(reserved.map(|(Num(first), Num(mark))| (first, mark)))
-}
-
-async fn enqueue_part(tx: &mut Tx, addressed: &NodeId, stream: DownStream, writes: &[&DownWrite]) -> Result<LoggedDown, StoreError> {
-    let mut node = addressed.clone();
-    let reserved = match reserve(tx, &node, stream, writes.len()).await? {
-        Some(reserved) => Some(reserved),
-        // What is owed to a node that was replaced is owed to the one in its place (AS-069).
-        None => match successor(tx, addressed).await? {
-            Some(successor) => {
-                node = successor;
-                reserve(tx, &node, stream, writes.len()).await?
-            }
-            None => None,
-        },
-    };
-    let (first, mark) = reserved.ok_or_else(|| StoreError::UnknownNode(addressed.clone()))?;
-    let node = &node;
-    let mut seq = first;
-    for write in writes {
-        let event = stored_event(write).map_err(StoreError::Record)?;
-        let crc = crc32c::crc32c(&event);
-        match stream {
-            DownStream::Order => {
-                run!(tx, execute, "down/insert_order.sql", node, seq, write.id, event.as_slice(), crc)?;
-            }
-            DownStream::Desired => {
-                let (key, deletes) = (write.subject.as_str(), write.data.is_none());
-                let put =
-                    run!(tx, execute, "down/put_document.sql", node, key, seq, write.id, event.as_slice(), crc, deletes, DOCUMENTS_MAX)?;
-                if put == 0 {
-                    return Err(StoreError::DocumentsFull(node.clone()));
-                }
+    let mut numbered = Numbered::default();
+    let mut of_successors = false;
+    while !owed.is_empty() {
+        let mut places = reserve(tx, &owed).await?;
+        let mut moved: BTreeMap<NodeId, Vec<&Record<'_>>> = BTreeMap::new();
+        for (node, records) in owed {
+            match places.remove(&node) {
+                Some(place) => numbered.take(&node, place, &records),
+                None if of_successors => return Err(StoreError::UnknownNode(node)),
+                // What is owed to a node that was replaced is owed to the one in its place (AS-069).
+                None => match successor(tx, &node).await? {
+                    Some(successor) => moved.entry(successor).or_default().extend(records),
+                    None => return Err(StoreError::UnknownNode(node)),
+                },
             }
         }
-        seq = seq.next();
+        owed = moved;
+        of_successors = true;
     }
-    Ok(LoggedDown { node: node.clone(), stream, head: seq.minus(1), mark })
+    numbered.write(tx).await
+}
+
+/// An obligation as the log keeps it.
+struct Record<'w> {
+    write: &'w DownWrite,
+    event: String,
+    crc: u32,
+}
+
+impl<'w> Record<'w> {
+    fn of(write: &'w DownWrite) -> Result<Self, StoreError> {
+        let event = stored_event(write).map_err(StoreError::Record)?;
+        let crc = crc32c::crc32c(&event);
+        let event = String::from_utf8(event).map_err(|error| StoreError::Record(EventError::new("data", error)))?;
+        Ok(Self { write, event, crc })
+    }
+}
+
+/// Where a log stands after numbers were taken of it.
+struct Place {
+    order_next: Seq,
+    desired_next: Seq,
+    mark: Mark,
+}
+
+fn count_of(records: &[&Record<'_>], stream: DownStream) -> u64 {
+    records.iter().filter(|record| record.write.stream == stream).map(|_| 1).sum()
+}
+
+/// Takes as many numbers of each node's streams as it is owed records, and the mark that goes with them. A node that is missing has no log, or
+/// another has taken its place.
+async fn reserve(tx: &mut Tx, owed: &BTreeMap<NodeId, Vec<&Record<'_>>>) -> Result<HashMap<NodeId, Place>, StoreError> {
+    #[derive(Serialize)]
+    struct Wish {
+        node: String,
+        orders: u64,
+        documents: u64,
+    }
+    type Row = (Text<NodeId>, Num<Seq>, Num<Seq>, Num<Mark>);
+    let wish = |(node, records): (&NodeId, &Vec<&Record<'_>>)| Wish {
+        node: node.to_string(),
+        orders: count_of(records, DownStream::Order),
+        documents: count_of(records, DownStream::Desired),
+    };
+    let wishes: Vec<Wish> = owed.iter().map(wish).collect();
+    let rows: Vec<Row> = run!(tx, fetch_all: Row, pair "down/reserve", Json(wishes))?;
+    let place = |(Text(node), Num(order_next), Num(desired_next), Num(mark)): Row| (node, Place { order_next, desired_next, mark });
+    Ok(rows.into_iter().map(place).collect())
+}
+
+/// A row of either stream; an order has neither key nor deletion.
+#[derive(Serialize)]
+struct NewRow<'w> {
+    node: String,
+    key: &'w str,
+    seq: i64,
+    id: EventId,
+    event: &'w str,
+    crc: u32,
+    deleted: bool,
+}
+
+/// Records with their numbers.
+#[derive(Default)]
+struct Numbered<'w> {
+    orders: Vec<NewRow<'w>>,
+    /// By node and key: of several revisions of one document only the last is kept, as if they had been written one after the other.
+    documents: BTreeMap<(String, &'w str), NewRow<'w>>,
+    logged: Vec<LoggedDown>,
+}
+
+impl<'w> Numbered<'w> {
+    fn take(&mut self, node: &NodeId, place: Place, records: &[&'w Record<'w>]) {
+        let Place { order_next, desired_next, mark } = place;
+        for (stream, next) in [(DownStream::Order, order_next), (DownStream::Desired, desired_next)] {
+            let count = count_of(records, stream);
+            if count == 0 {
+                continue;
+            }
+            let mut seq = next.minus(count);
+            for Record { write, event, crc } in records.iter().filter(|record| record.write.stream == stream) {
+                let (key, deleted) = (write.subject.as_str(), write.data.is_none());
+                let row = NewRow { node: node.to_string(), key, seq: seq.as_i64(), id: write.id, event, crc: *crc, deleted };
+                match stream {
+                    DownStream::Order => self.orders.push(row),
+                    DownStream::Desired => drop(self.documents.insert((node.to_string(), key), row)),
+                }
+                seq = seq.next();
+            }
+            self.logged.push(LoggedDown { node: node.clone(), stream, head: next.minus(1), mark });
+        }
+    }
+
+    async fn write(self, tx: &mut Tx) -> Result<Vec<LoggedDown>, StoreError> {
+        let Self { orders, documents, logged } = self;
+        for rows in orders.chunks(ROWS_MAX) {
+            run!(tx, execute, pair "down/insert_orders", Json(rows))?;
+        }
+        let documents: Vec<NewRow<'_>> = documents.into_values().collect();
+        for rows in documents.chunks(ROWS_MAX) {
+            let put: Vec<(Text<NodeId>, String)> =
+                run!(tx, fetch_all: (Text<NodeId>, String), pair "down/put_documents", Json(rows), DOCUMENTS_MAX)?;
+            if put.len() < rows.len() {
+                let put: HashSet<(String, String)> = put.into_iter().map(|(Text(node), key)| (node.to_string(), key)).collect();
+                let refused = rows.iter().find(|row| !put.contains(&(row.node.clone(), row.key.to_owned())));
+                let refused = refused.and_then(|row| logged.iter().find(|logged| logged.node.to_string() == row.node));
+                return Err(refused.map_or(StoreError::Stale, |logged| StoreError::DocumentsFull(logged.node.clone())));
+            }
+        }
+        Ok(logged)
+    }
 }
 
 async fn successor(tx: &mut Tx, node: &NodeId) -> Result<Option<NodeId>, StoreError> {
@@ -189,7 +276,7 @@ pub async fn document(conn: &mut Conn, node: &NodeId, key: &str) -> Result<Optio
     Ok(row.map(|(event,)| event))
 }
 
-/// What a node has not applied of its log.
+/// What a node has neither applied nor rejected of its documents, and not applied of its orders.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Behind {
     pub documents: u32,
@@ -198,7 +285,7 @@ pub struct Behind {
     pub oldest: Option<Vec<u8>>,
 }
 
-/// What active nodes have not applied, as far as it is known here; those that have applied all are left out.
+/// What of their logs active nodes have not settled, as far as it is known here.
 pub async fn behind(conn: &mut Conn) -> Result<Vec<(NodeId, Behind)>, StoreError> {
     type Row = (Text<NodeId>, Num<u32>, Num<u32>, Option<Vec<u8>>);
     let rows: Vec<Row> = run!(conn, fetch_all: Row, "down/behind.sql")?;

@@ -8,6 +8,7 @@ use aisle_schemas::{
     limits::HELLO_LIST_MAX,
     sync::{Epoch, Mark, Seq},
 };
+use serde::Serialize;
 use sqlx::types::Json;
 
 use crate::{
@@ -60,6 +61,24 @@ pub struct DownRow {
     pub relogof: Option<String>,
 }
 
+/// Part of a stream, as read in one snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DownPart {
+    pub epoch: Epoch,
+    /// Highest seq of the stream.
+    pub head: Seq,
+    pub rows: Vec<DownRow>,
+}
+
+/// What a node has applied of its log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Acked {
+    /// Of the log that it means.
+    pub epoch: Epoch,
+    pub order: Seq,
+    pub desired: Seq,
+}
+
 /// Makes a node's log, empty, unless it has one.
 pub async fn create(tx: &mut Tx, node: &NodeId, epoch: Epoch) -> Result<(), StoreError> {
     run!(tx, execute, "down/insert_log.sql", node, epoch, Json(Vec::<Epoch>::new()))?;
@@ -95,14 +114,20 @@ pub async fn state(conn: &mut Conn, node: &NodeId) -> Result<DownState, StoreErr
 }
 
 /// Records above `after`, rising, at most `limit`.
-pub async fn read(conn: &mut Conn, node: &NodeId, stream: DownStream, after: Seq, limit: usize) -> Result<Vec<DownRow>, StoreError> {
-    type Row = (Num<Seq>, Id<EventId>, Vec<u8>, Num<u32>, Option<String>);
+pub async fn read(conn: &mut Conn, node: &NodeId, stream: DownStream, after: Seq, limit: usize) -> Result<DownPart, StoreError> {
+    type Row = (Text<Epoch>, Num<Seq>, Option<Num<Seq>>, Option<Id<EventId>>, Option<Vec<u8>>, Option<Num<u32>>, Option<String>);
     let rows: Vec<Row> = match stream {
         DownStream::Order => run!(conn, fetch_all: Row, "down/read_order.sql", node, after, limit)?,
         DownStream::Desired => run!(conn, fetch_all: Row, "down/read_desired.sql", node, after, limit)?,
     };
-    let row = |(Num(seq), Id(id), event, Num(crc), relogof)| DownRow { seq, id, event, crc, relogof };
-    Ok(rows.into_iter().map(row).collect())
+    let (epoch, head) =
+        rows.first().map(|(Text(epoch), Num(head), ..)| (*epoch, *head)).ok_or_else(|| StoreError::UnknownNode(node.clone()))?;
+    // An empty part is one row without a record.
+    let row = |(_, _, seq, id, event, crc, relogof): Row| {
+        let (Num(seq), Id(id), event, Num(crc)) = (seq?, id?, event?, crc?);
+        Some(DownRow { seq, id, event, crc, relogof })
+    };
+    Ok(DownPart { epoch, head, rows: rows.into_iter().filter_map(row).collect() })
 }
 
 /// Records above `after`.
@@ -114,18 +139,32 @@ pub async fn count(conn: &mut Conn, node: &NodeId, stream: DownStream, after: Se
     Ok(count)
 }
 
-/// Commits mark + 1 and the highest seq sent (AS-011).
-pub async fn note_sent(tx: &mut Tx, node: &NodeId, stream: DownStream, high: Seq) -> Result<Mark, StoreError> {
+/// Commits mark + 1 and the highest seq sent (AS-011); `None` where the log is not in that epoch any more.
+pub async fn note_sent(tx: &mut Tx, node: &NodeId, epoch: Epoch, stream: DownStream, high: Seq) -> Result<Option<Mark>, StoreError> {
     let row: Option<(Num<Mark>,)> = match stream {
-        DownStream::Order => run!(tx, fetch_optional: (Num<Mark>,), "down/sent_order.sql", node, high)?,
-        DownStream::Desired => run!(tx, fetch_optional: (Num<Mark>,), "down/sent_desired.sql", node, high)?,
+        DownStream::Order => run!(tx, fetch_optional: (Num<Mark>,), "down/sent_order.sql", node, high, epoch)?,
+        DownStream::Desired => run!(tx, fetch_optional: (Num<Mark>,), "down/sent_desired.sql", node, high, epoch)?,
     };
-    row.map(|(Num(mark),)| mark).ok_or_else(|| StoreError::UnknownNode(node.clone()))
+    Ok(row.map(|(Num(mark),)| mark))
 }
 
-/// Notes what the node has applied; never lowers it (AS-047).
-pub async fn note_acked(tx: &mut Tx, node: &NodeId, order: Seq, desired: Seq) -> Result<(), StoreError> {
-    run!(tx, execute, "down/acked.sql", node, order, desired)?;
+/// Notes what nodes have applied: never lowers it, and leaves out what is said of another epoch than the log's (AS-047).
+pub async fn note_acked(tx: &mut Tx, acked: &[(NodeId, Acked)]) -> Result<(), StoreError> {
+    #[derive(Serialize)]
+    struct Row {
+        node: String,
+        epoch: String,
+        orders: i64,
+        documents: i64,
+    }
+    let row = |(node, Acked { epoch, order, desired }): &(NodeId, Acked)| Row {
+        node: node.to_string(),
+        epoch: epoch.to_string(),
+        orders: order.as_i64(),
+        documents: desired.as_i64(),
+    };
+    let rows: Vec<Row> = acked.iter().map(row).collect();
+    run!(tx, execute, pair "down/acked", Json(rows))?;
     Ok(())
 }
 

@@ -26,6 +26,9 @@ pub enum StoreError {
     /// The node holds as many documents as it may (AS-055).
     #[error("node {0} has no room for another document")]
     DocumentsFull(aisle_schemas::ids::NodeId),
+    /// Others took the place of the store's active node again and again while this one came for it: the same call may succeed later.
+    #[error("others take the place that node {0} comes for")]
+    PlaceContested(aisle_schemas::ids::NodeId),
     /// The record or document cannot be built: too big or too deep (AS-008).
     #[error("the record cannot be stored")]
     Record(#[source] aisle_schemas::event::EventError),
@@ -41,7 +44,7 @@ impl StoreError {
     /// Whether the same call may succeed when repeated.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Transient(_) | Self::Group(_) => true,
+            Self::Transient(_) | Self::Group(_) | Self::PlaceContested(_) => true,
             Self::Conflict(_)
             | Self::Stale
             | Self::CodeUsed
@@ -50,6 +53,17 @@ impl StoreError {
             | Self::DocumentsFull(_)
             | Self::Record(_)
             | Self::Closed => false,
+        }
+    }
+}
+
+impl StoreError {
+    /// Whether the database ended the transaction in favour of another one, by a deadlock or a lock that did not come free: nothing of it is
+    /// there, and the same work may be done at once.
+    pub fn gave_way(&self) -> bool {
+        match self {
+            Self::Transient(error) => crate::dialect::gave_way(error),
+            _ => false, // only the database's own word says so
         }
     }
 }

@@ -40,6 +40,9 @@ pub async fn load<L: SendLog + ?Sized>(
     let LoadRequest { ticket, epoch, stream, base, after, max_records, max_bytes, reserved, corrupt } = *request;
     let room = max_bytes.saturating_sub(HEADER_BYTES_MAX);
     let found = log.read(&context.node, stream, after, max_records.min(BATCH_RECORDS_MAX), room).await?;
+    if found.epoch != epoch {
+        return Err(LogError::OtherEpoch);
+    }
     let (records, cut) = choose(found.rows, room, corrupt, context, stamp);
     let to = cut.unwrap_or(found.to);
     if to <= after {
@@ -47,7 +50,7 @@ pub async fn load<L: SendLog + ?Sized>(
     }
     let mark = match reserved {
         Some((mark, covers)) if to <= covers => mark,
-        _ => log.commit_sent(&context.node, stream, to).await?,
+        _ => log.commit_sent(&context.node, epoch, stream, to).await?,
     };
     let cut_off = found.to.since(to);
     let header = Message {

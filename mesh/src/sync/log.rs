@@ -10,10 +10,12 @@
 //! a mark must show is that a disk which has it also has every record sent under it. Do not reserve in class C unless the link is open: rows
 //! up to `high` may not be dropped when the budget runs out (AS-057).
 
+use std::sync::Arc;
+
 use aisle_schemas::{
     event::{Event, FRAME_BYTES_MAX},
     ids::{EventId, NodeId},
-    sync::{Count, DownState, Epoch, Mark, NodeStatus, PerStream, Seq, Session, Stream},
+    sync::{Count, DownState, Epoch, Mark, NodeStatus, PerStream, Seq, Session, Stream, Term},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -36,6 +38,9 @@ pub enum LogError {
     /// The caller's term or session is no longer the current one: it must stop.
     #[error("fenced by a newer term or session")]
     Fenced,
+    /// The log has begun another epoch since the caller's session was opened: its numbers mean something else now.
+    #[error("the log is in another epoch")]
+    OtherEpoch,
 }
 
 /// Checksum of a stored record (AS-007).
@@ -69,8 +74,10 @@ impl LogRow {
 }
 
 /// Part of a stream, as read in one snapshot.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rows {
+    /// Epoch of the log in that snapshot.
+    pub epoch: Epoch,
     /// Every surviving record with after < seq ≤ `to`, rising.
     pub rows: Vec<LogRow>,
     /// The last row's seq where a limit ended the read, else the stream's highest allocated seq.
@@ -136,6 +143,8 @@ pub enum EpochReason {
     PeerForeign,
     /// Class-A rows are missing on the own disk.
     RowsMissing,
+    /// An operator asked for it.
+    Operator,
 }
 
 /// A wish for a new epoch, with all that AS-060 needs of the peer. What the peer did not say is `None` or empty.
@@ -163,12 +172,13 @@ pub trait SendLog: Send + Sync + 'static {
     /// where there is one. Class B skips what a newer record of the same key replaced; B and C may have holes.
     async fn read(&self, node: &NodeId, stream: Stream, after: Seq, max_records: usize, max_bytes: usize) -> Result<Rows, LogError>;
 
-    /// Commits mark + 1 and high ≥ `high`, and returns the new mark (AS-011). In the cloud in a fenced transaction.
-    async fn commit_sent(&self, node: &NodeId, stream: Stream, high: Seq) -> Result<Mark, LogError>;
+    /// Commits mark + 1 and high ≥ `high` if the log is still in `epoch`, and returns the new mark (AS-011). In the cloud in a fenced
+    /// transaction.
+    async fn commit_sent(&self, node: &NodeId, epoch: Epoch, stream: Stream, high: Seq) -> Result<Mark, LogError>;
 
-    /// Notes that `acked` is applied, after which AS-009 may trim. May return before it is durable and may be folded into the next
-    /// transaction: forgetting it only costs disk until the next WELCOME.
-    async fn commit_acked(&self, node: &NodeId, stream: Stream, acked: Seq) -> Result<(), LogError>;
+    /// Notes that `acked` of `epoch` is applied, after which AS-009 may trim; of another epoch it changes nothing (AS-047). May return before
+    /// it is durable and may be folded into the next transaction: forgetting it only costs disk until the next WELCOME.
+    async fn commit_acked(&self, node: &NodeId, epoch: Epoch, stream: Stream, acked: Seq) -> Result<(), LogError>;
 
     /// Begins a new epoch in one transaction by AS-060 and returns it.
     async fn begin_epoch(&self, node: &NodeId, request: &EpochRequest) -> Result<Epoch, LogError>;
@@ -284,10 +294,14 @@ pub struct PresenceExpiry {
     pub will_before: DateTime<Utc>,
 }
 
-/// What the owner of partitions needs of the cloud's database. All writes are fenced by the term under which the store value acquired
-/// the node's partition; what concerns several nodes leaves out those whose partition it does not hold.
+/// What the owner of partitions needs of the cloud's database. Writes about one node are fenced by the term of [`OwnerStore::under`]; what
+/// concerns several nodes leaves out those whose partition is not held.
 #[async_trait]
 pub trait OwnerStore: SendLog + ReceiveLog + PartitionStore {
+    /// The same store for whoever serves a partition's nodes under `term`: once the partition was let go its writes are fenced, also where
+    /// this instance holds it again under a later term.
+    fn under(self: &Arc<Self>, term: Term) -> Arc<Self>;
+
     /// One fenced transaction: reads the node's row, calls [`super::hello::decide`], writes what it says, and begins a new down epoch
     /// where it says so (AS-018).
     async fn hello(&self, node: &NodeId, request: &HelloRequest) -> Result<HelloOutcome, LogError>;

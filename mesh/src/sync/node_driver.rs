@@ -71,6 +71,7 @@ pub struct LinkStatus {
 #[derive(Debug)]
 enum Control {
     Reclaim,
+    Truncate,
     Unhold(Stream),
     Stop,
 }
@@ -82,6 +83,27 @@ pub struct NodeSyncHandle {
     status: watch::Receiver<LinkStatus>,
     control: mpsc::Sender<Control>,
     task: JoinHandle<()>,
+}
+
+/// What an operator at the box may decide, without owning the driver or keeping it alive.
+#[derive(Debug, Clone)]
+pub struct OperatorHandle(mpsc::WeakSender<Control>);
+
+impl OperatorHandle {
+    /// A halted node connects again (AS-067); `false` if the driver has ended.
+    pub async fn reclaim(&self) -> bool {
+        self.order(Control::Reclaim).await
+    }
+    /// The log begins a new epoch as soon as a WELCOME says what the cloud has of it (AS-061); `false` if the driver has ended.
+    pub async fn truncate(&self) -> bool {
+        self.order(Control::Truncate).await
+    }
+    async fn order(&self, order: Control) -> bool {
+        match self.0.upgrade() {
+            Some(control) => control.send(order).await.is_ok(),
+            None => false,
+        }
+    }
 }
 
 /// Lets the journal tell the sender without owning the driver.
@@ -106,9 +128,9 @@ impl NodeSyncHandle {
     pub fn status(&self) -> watch::Receiver<LinkStatus> {
         self.status.clone()
     }
-    /// An operator re-claims a halted node (AS-067); `false` if the driver has ended.
-    pub async fn reclaim(&self) -> bool {
-        self.control.send(Control::Reclaim).await.is_ok()
+    /// What an operator may decide.
+    pub fn operator(&self) -> OperatorHandle {
+        OperatorHandle(self.control.downgrade())
     }
     /// An operator ends the hold of a down stream; `false` if the driver has ended.
     pub async fn unhold(&self, stream: Stream) -> bool {
@@ -209,6 +231,7 @@ impl<T: Transport, L: NodeLog> Driver<T, L> {
             tokio::select! {
                 order = control.recv() => match order {
                     Some(Control::Reclaim) => self.input(NodeInput::Link(NodeLinkInput::Reclaimed)),
+                    Some(Control::Truncate) => self.input(NodeInput::Link(NodeLinkInput::Truncated)),
                     Some(Control::Unhold(stream)) => self.input(NodeInput::Unhold(stream)),
                     // A handle that was dropped can stop us no more.
                     Some(Control::Stop) | None => self.input(NodeInput::Link(NodeLinkInput::Stop)),
@@ -450,8 +473,8 @@ impl<T: Transport, L: NodeLog> Driver<T, L> {
                 }
             }
             .boxed(),
-            NodeOutput::CommitAcked { stream, acked } => async move {
-                if let Err(error) = log.commit_acked(&node, stream, acked).await {
+            NodeOutput::CommitAcked { epoch, stream, acked } => async move {
+                if let Err(error) = log.commit_acked(&node, epoch, stream, acked).await {
                     // The rows stay until the next acknowledgement trims them.
                     signals::storage_failed(ROLE, "trim", &error);
                 }

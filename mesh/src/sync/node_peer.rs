@@ -156,6 +156,7 @@ pub enum NodeOutput {
         ticket: u64,
     },
     CommitAcked {
+        epoch: Epoch,
         stream: Stream,
         acked: Seq,
     },
@@ -393,7 +394,7 @@ impl NodePeer {
                 }
                 SenderOutput::Send { ticket } => self.publish(FromNode::Batch { ticket }, out),
                 SenderOutput::Drop { ticket } => out.push(NodeOutput::DropLoaded { ticket }),
-                SenderOutput::CommitAcked { stream, acked } => out.push(NodeOutput::CommitAcked { stream, acked }),
+                SenderOutput::CommitAcked { epoch, stream, acked } => out.push(NodeOutput::CommitAcked { epoch, stream, acked }),
                 SenderOutput::Stalled(_) => self.tell_link(turn, NodeLinkInput::Stalled, out),
                 SenderOutput::Alarm(alarm) => out.push(NodeOutput::Alarm(alarm)),
                 SenderOutput::Count(counted) => out.push(NodeOutput::Count(counted)),

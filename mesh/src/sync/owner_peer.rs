@@ -52,6 +52,10 @@ pub enum OwnerInput {
     LoadFailed {
         ticket: u64,
     },
+    /// The log was not in the epoch that was to be loaded: somebody began another one under the open session.
+    LogRenewed {
+        ticket: u64,
+    },
     Applied {
         ticket: u64,
         applied: Applied,
@@ -94,6 +98,7 @@ pub enum OwnerOutput {
         ticket: u64,
     },
     CommitAcked {
+        epoch: Epoch,
         stream: Stream,
         acked: Seq,
     },
@@ -129,6 +134,8 @@ struct Deciding {
 #[derive(Debug)]
 pub struct OwnerPeer {
     session: Option<Session>,
+    /// Epoch of the down log while open: acknowledgements of another are ignored (AS-047).
+    down_epoch: Option<Epoch>,
     receiver: Receiver,
     sender: Sender,
     batch_bytes: usize,
@@ -152,6 +159,7 @@ impl OwnerPeer {
         sender.set_slots(CREDIT_DOWN_BATCHES + 1);
         Self {
             session: None,
+            down_epoch: None,
             receiver: Receiver::new(Direction::Up),
             sender,
             batch_bytes: Sender::batch_bytes(packet_max),
@@ -198,6 +206,7 @@ impl OwnerPeer {
             OwnerInput::Logged(logged) => self.tell_sender(turn, SenderInput::Logged(logged), out),
             OwnerInput::Loaded(loaded) => self.tell_sender(turn, SenderInput::Loaded(loaded), out),
             OwnerInput::LoadFailed { ticket } => self.tell_sender(turn, SenderInput::LoadFailed { ticket }, out),
+            OwnerInput::LogRenewed { ticket } => self.renewed(turn, ticket, out),
             OwnerInput::Applied { ticket, applied } => self.tell_receiver(turn, ReceiverInput::Applied { ticket, applied }, out),
             OwnerInput::ApplyFailed { ticket, failure } => self.tell_receiver(turn, ReceiverInput::Failed { ticket, failure }, out),
             OwnerInput::NoSubscriber => self.tell_sender(turn, SenderInput::NoSubscriber, out),
@@ -241,6 +250,10 @@ impl OwnerPeer {
                 out.push(OwnerOutput::Touch { session });
                 let Ack { code: _, cursors, nack, credit: _, pending } = *body;
                 self.pending = pending.map_or(self.pending, Count::get);
+                if self.down_epoch != Some(epoch) {
+                    out.push(OwnerOutput::Count(Counted::Stale));
+                    return;
+                }
                 self.tell_sender(turn, SenderInput::Ack { cursors, nack, credit: None }, out);
             }
             FromNodeMessage::Batch(mut incoming) => {
@@ -297,9 +310,22 @@ impl OwnerPeer {
             // In an epoch that the node does not know yet, it has applied nothing.
             let known = hello.down.epoch == Some(outcome.down.epoch);
             let cursors = if known { hello.down.cursors } else { PerStream::default() };
+            self.down_epoch = Some(outcome.down.epoch);
             let state = Box::new(outcome.down.clone());
             let credit = credit(CREDIT_DOWN_BATCHES);
             self.tell_sender(turn, SenderInput::Open { state, cursors, credit, batch_bytes: self.batch_bytes }, out);
+        }
+    }
+
+    /// The numbers that the node knows are no longer those of the log: only its HELLO brings both into step.
+    fn renewed(&mut self, turn: &mut Turn<'_>, ticket: u64, out: &mut Vec<OwnerOutput>) {
+        if !self.sender.awaits(ticket) {
+            return;
+        }
+        let asked = self.session.zip(self.receiver.epoch());
+        self.close(turn, out);
+        if let Some((session, epoch)) = asked {
+            self.ask(turn, session, epoch, out);
         }
     }
 
@@ -339,7 +365,7 @@ impl OwnerPeer {
                 }
                 SenderOutput::Send { ticket } => out.push(OwnerOutput::Publish(ToNode::Batch { ticket })),
                 SenderOutput::Drop { ticket } => out.push(OwnerOutput::DropLoaded { ticket }),
-                SenderOutput::CommitAcked { stream, acked } => out.push(OwnerOutput::CommitAcked { stream, acked }),
+                SenderOutput::CommitAcked { epoch, stream, acked } => out.push(OwnerOutput::CommitAcked { epoch, stream, acked }),
                 SenderOutput::Stalled(_) => {
                     // The node may hear us and have lost step: ask. If it is gone, its next HELLO opens everything anew.
                     if let (Some(session), Some(epoch)) = (self.session, self.receiver.epoch()) {

@@ -19,7 +19,7 @@ use aisle_schemas::{
     sync::{Session, Stream, Term},
 };
 use bytes::Bytes;
-use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use futures_util::{FutureExt, future::BoxFuture};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use tokio::{
     sync::{mpsc, watch},
@@ -39,7 +39,7 @@ use super::{
     signals,
     turn::{Counted, Moment, Turn},
 };
-use crate::clock::Clock;
+use crate::{clock::Clock, jobs::Jobs};
 
 pub(super) const ROLE: &str = "cloud";
 /// Messages that may wait for one node: its credit, its ACKs, and a HELLO.
@@ -108,11 +108,14 @@ enum Done {
 
 struct Running<S: OwnerStore> {
     shared: Arc<Shared<S>>,
+    /// Fenced by the term of this task.
+    store: Arc<S>,
     node: NodeId,
     term: Term,
     peer: OwnerPeer,
     rng: SmallRng,
-    jobs: FuturesUnordered<BoxFuture<'static, Done>>,
+    /// Of their own, so that a transaction goes on while the hub has no room for what we publish.
+    jobs: Jobs<Done>,
     payloads: HashMap<u64, (Stream, Bytes)>,
     hub: mpsc::Sender<ToHub>,
     settled: mpsc::Sender<Arrival>,
@@ -127,11 +130,12 @@ impl<S: OwnerStore> Task<S> {
         let started = shared.started;
         let mut running = Running {
             peer: OwnerPeer::new(packet_max, now),
+            store: shared.store.under(term),
             shared,
             node,
             term,
             rng: SmallRng::from_os_rng(),
-            jobs: FuturesUnordered::new(),
+            jobs: Jobs::default(),
             payloads: HashMap::new(),
             hub,
             settled,
@@ -279,22 +283,22 @@ impl<S: OwnerStore> Running<S> {
 
     /// Starts a transaction whose end is an input.
     fn start(&mut self, output: OwnerOutput) {
-        let (shared, node, term) = (Arc::clone(&self.shared), self.node.clone(), self.term);
-        let stamp = stamp(shared.clock.as_ref(), &mut self.rng);
+        let (store, node, term) = (Arc::clone(&self.store), self.node.clone(), self.term);
+        let stamp = stamp(self.shared.clock.as_ref(), &mut self.rng);
         let failed = |what, error: &LogError, input| {
             signals::storage_failed(ROLE, what, error);
             match error {
                 LogError::Fenced => Done::Fenced,
-                LogError::Storage(_) => input,
+                LogError::Storage(_) | LogError::OtherEpoch => input,
             }
         };
         let job: BoxFuture<'static, Done> = match output {
             OwnerOutput::DecideHello { ticket, session, epoch, hello } => {
                 let random = self.rng.random();
-                let known_schemas = Arc::clone(&shared.known_schemas);
+                let known_schemas = Arc::clone(&self.shared.known_schemas);
                 let request = HelloRequest { epoch, session, hello: *hello, known_schemas, term, now: stamp.time, random };
                 async move {
-                    match shared.store.hello(&node, &request).await {
+                    match store.hello(&node, &request).await {
                         Ok(outcome) => Done::Input(OwnerInput::HelloDecided { ticket, outcome: Box::new(outcome) }),
                         Err(error) => failed("hello", &error, Done::Input(OwnerInput::HelloFailed { ticket })),
                     }
@@ -305,21 +309,22 @@ impl<S: OwnerStore> Running<S> {
                 let source = Source::Cloud(node.tenant.clone());
                 let context = LoadContext { node, source, session, term: Some(term) };
                 let (ticket, stream) = (request.ticket, request.stream);
-                match load(shared.store.as_ref(), &context, &request, stamp).await {
+                match load(store.as_ref(), &context, &request, stamp).await {
                     Ok((loaded, payload)) => Done::Loaded { stream, payload, input: OwnerInput::Loaded(loaded), ticket },
+                    Err(LogError::OtherEpoch) => Done::Input(OwnerInput::LogRenewed { ticket }),
                     Err(error) => failed("load", &error, Done::Input(OwnerInput::LoadFailed { ticket })),
                 }
             }
             .boxed(),
-            OwnerOutput::CommitAcked { stream, acked } => async move {
-                match shared.store.commit_acked(&node, stream, acked).await {
+            OwnerOutput::CommitAcked { epoch, stream, acked } => async move {
+                match store.commit_acked(&node, epoch, stream, acked).await {
                     Ok(()) => Done::Nothing,
                     Err(error) => failed("trim", &error, Done::Nothing),
                 }
             }
             .boxed(),
             OwnerOutput::Apply { ticket, batch } => async move {
-                match shared.store.apply(&node, &batch).await {
+                match store.apply(&node, &batch).await {
                     Ok(applied) => Done::Input(OwnerInput::Applied { ticket, applied }),
                     Err(error) => {
                         signals::storage_failed(ROLE, "apply", &error);
@@ -329,7 +334,7 @@ impl<S: OwnerStore> Running<S> {
             }
             .boxed(),
             OwnerOutput::Presence { session, status } => async move {
-                match shared.store.presence(&node, session, status, stamp.time).await {
+                match store.presence(&node, session, status, stamp.time).await {
                     Ok(_) => Done::Nothing,
                     Err(error) => failed("presence", &error, Done::Nothing),
                 }

@@ -151,7 +151,9 @@ impl Machine {
             (State::Free, Input::Acquired { term, began }) => {
                 let deadline = tenure.deadline(began);
                 if over(deadline) {
-                    // The answer took longer than the lease may be believed in: the rest of it runs out unused.
+                    // The answer took longer than the lease may be believed in: the rest of it runs out unused, and nothing is written under
+                    // its term.
+                    out.push(Output::Drop);
                     return;
                 }
                 if linked {
@@ -183,7 +185,7 @@ impl Machine {
             }
             (State::Joining { term, .. }, Input::GiveBack) => {
                 // Nothing has begun, so there is nothing to finish.
-                out.extend([Output::Release { term }, Output::Unsubscribe]);
+                out.extend([Output::Drop, Output::Release { term }, Output::Unsubscribe]);
                 State::Free
             }
             (State::Held { term, deadline, .. }, Input::GiveBack) => {
@@ -285,7 +287,7 @@ mod tests {
             assert_eq!(run.at(60_000, late), [Output::Drop, Output::Unsubscribe], "{late:?}");
         }
         let mut slow = Run::new(Tenure::Leased);
-        assert_eq!(slow.at(5_000, Input::Acquired { term: TERM, began: at(0) }), []);
+        assert_eq!(slow.at(5_000, Input::Acquired { term: TERM, began: at(0) }), [Output::Drop], "nothing is written under its term");
         assert_eq!(slow.machine.state(), State::Free);
     }
 
@@ -328,7 +330,7 @@ mod tests {
     fn as_090_a_partition_without_a_subscription_is_given_back_at_once() {
         let mut run = Run::new(Tenure::Leased);
         run.at(0, Input::Acquired { term: TERM, began: at(0) });
-        assert_eq!(run.at(10, Input::GiveBack), [Output::Release { term: TERM }, Output::Unsubscribe]);
+        assert_eq!(run.at(10, Input::GiveBack), [Output::Drop, Output::Release { term: TERM }, Output::Unsubscribe]);
     }
 
     #[test]

@@ -95,6 +95,7 @@ pub enum SenderOutput {
         ticket: u64,
     },
     CommitAcked {
+        epoch: Epoch,
         stream: Stream,
         acked: Seq,
     },
@@ -220,6 +221,10 @@ impl Sender {
     pub fn pending(&self) -> u64 {
         self.flows.iter().map(|(_, flow)| flow.head.since(flow.acked)).sum()
     }
+    /// Whether the answer to that load is still waited for.
+    pub fn awaits(&self, ticket: u64) -> bool {
+        self.loading.is_some_and(|loading| loading.ticket == ticket)
+    }
     /// Highest cursor that the peer told, per stream.
     pub fn acked(&self, stream: Stream) -> Option<Seq> {
         self.flows.get(stream).map(|flow| flow.acked)
@@ -252,7 +257,7 @@ impl Sender {
                     self.flows.set(stream, Flow::new(cursor, head.max(cursor), now));
                     // A peer that applied what it could not acknowledge before the link went says so by its cursor.
                     if state.streams.get(stream).is_some_and(|known| known.acked < cursor) {
-                        out.push(SenderOutput::CommitAcked { stream, acked: cursor });
+                        out.push(SenderOutput::CommitAcked { epoch: state.epoch, stream, acked: cursor });
                     }
                 }
                 self.log = Some(state);
@@ -324,7 +329,7 @@ impl Sender {
     }
 
     fn acknowledged(&mut self, turn: &mut Turn<'_>, stream: Stream, cursor: Option<Seq>, out: &mut Vec<SenderOutput>) {
-        let (Some(cursor), Some(flow)) = (cursor, self.flows.get_mut(stream)) else { return };
+        let (Some(cursor), Some(log), Some(flow)) = (cursor, &self.log, self.flows.get_mut(stream)) else { return };
         if cursor <= flow.acked || cursor > flow.head {
             if cursor != flow.acked {
                 out.push(SenderOutput::Count(Counted::AckBehind));
@@ -345,7 +350,7 @@ impl Sender {
             flow.sent = cursor;
             flow.waiting_since = (flow.head > cursor).then_some(turn.now);
         }
-        out.push(SenderOutput::CommitAcked { stream, acked: cursor });
+        out.push(SenderOutput::CommitAcked { epoch: log.epoch, stream, acked: cursor });
         if overtaken {
             self.cancel(Some(stream), out);
         }
@@ -355,12 +360,16 @@ impl Sender {
         let Some(flow) = self.flows.get_mut(stream) else { return };
         match nack {
             None => {
-                flow.hold = flow.hold.filter(|hold| *hold != Hold::Peer);
+                // Whoever acknowledges is there: a stream that found no subscriber goes on. Nothing of it is under way.
+                if flow.hold == Some(Hold::NoSubscriber) {
+                    flow.rto_at = None;
+                }
+                flow.hold = None;
                 return;
             }
-            Some(Nack::Resend) => flow.hold = flow.hold.filter(|hold| *hold != Hold::Peer),
-            Some(Nack::Bad) if flow.max_records > 1 => flow.max_records /= 2,
-            Some(Nack::Bad) => flow.corrupt = Some(flow.acked.next()),
+            Some(Nack::Resend) => flow.hold = None,
+            Some(Nack::Bad) if flow.max_records > 1 => (flow.max_records, flow.hold) = (flow.max_records / 2, None),
+            Some(Nack::Bad) => (flow.corrupt, flow.hold) = (Some(flow.acked.next()), None),
             Some(Nack::Held) => {
                 if flow.hold != Some(Hold::Peer) {
                     out.push(SenderOutput::Alarm(Alarm::Held(stream)));

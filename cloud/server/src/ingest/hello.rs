@@ -9,11 +9,11 @@ use aisle_mesh::sync::{
 use aisle_schemas::{
     http::cloud::NodeState,
     ids::NodeId,
-    sync::{Epoch, Mark, PerStream, Seq, Stream},
+    sync::{Epoch, Mark, PerStream, Stream},
 };
 use aisle_store::{
     Db, OutboxRow, Tx,
-    down_log::{self, DownState, DownStreamState, NewEpoch},
+    down_log::{self, Acked, DownState, DownStreamState, NewEpoch},
     node::{self, Acceptance},
     term::{self, Holder},
 };
@@ -26,7 +26,7 @@ pub struct Work {
     pub request: HelloRequest,
     pub holder: Holder,
     /// What the node acknowledged and is not written yet.
-    pub acked: Option<(Seq, Seq)>,
+    pub acked: Option<Acked>,
     pub db: Db,
 }
 
@@ -39,8 +39,8 @@ pub async fn run(tx: &mut Tx, work: &Work) -> Result<(HelloOutcome, Vec<OutboxRo
     let Some(row) = node::for_hello(tx, node).await? else {
         return Ok((HelloOutcome { decision: decide(request, None), seen: None, down: no_log() }, Vec::new()));
     };
-    if let Some((order, desired)) = acked {
-        down_log::note_acked(tx, node, *order, *desired).await?;
+    if let Some(acked) = acked {
+        down_log::note_acked(tx, &[(node.clone(), *acked)]).await?;
     }
     let seen = row.seen.map(|(epoch, session)| SeenNode { epoch, session, mark: row.mark, cursors: row.cursors.iter().copied().collect() });
     let known = NodeRow {

@@ -4,6 +4,7 @@
 //! and cursor in one transaction each, fenced by the owner's term; emits what was committed through the [`Feed`], after the commit. On
 //! failure nothing is visible and the sync machines decide; a record that cannot be applied goes to quarantine.
 
+mod acks;
 mod apply;
 mod effects;
 mod feed;
@@ -15,12 +16,10 @@ mod send_log;
 
 use leases::Terms;
 
+pub use acks::PendingAcks;
 pub use feed::{Committed, FEED_ROWS_MAX, Feed, FeedSource};
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 use aisle_mesh::{
     clock::Clock,
@@ -32,10 +31,10 @@ use aisle_mesh::{
 use aisle_schemas::{
     http::cloud::NodeState,
     ids::{InstanceId, NodeId, Partition},
-    sync::{NodeStatus, Seq, Session, Stream, Term},
+    sync::{NodeStatus, Session, Term},
 };
 use aisle_store::{
-    Db, Message, OutboxNew, OutboxRow, StoreError, Tx, node, outbox,
+    Db, Message, OutboxNew, OutboxRow, StoreError, Tx, down_log, node, outbox,
     term::{self, Holder},
 };
 use async_trait::async_trait;
@@ -51,39 +50,54 @@ pub struct Ingest {
     instance: InstanceId,
     /// Terms under which this owner writes.
     terms: Arc<Terms>,
-    /// What nodes acknowledged since the last flush: order, desired. Forgetting it costs disk until the next WELCOME, nothing else.
-    acked: Arc<Mutex<HashMap<NodeId, (Seq, Seq)>>>,
+    /// The one term under which this value writes about a node: that of the task that has it.
+    under: Option<Term>,
+    acks: PendingAcks,
 }
 
 impl Ingest {
     /// The store of one owner. What it commits is told through `feed`.
     pub fn new(db: Db, clock: Arc<dyn Clock>, feed: Feed, instance: InstanceId) -> Self {
-        Self { db, clock, feed, instance, terms: Arc::default(), acked: Arc::default() }
+        Self { db, clock, feed, instance, terms: Arc::default(), under: None, acks: PendingAcks::default() }
     }
 
-    /// What this owner claims about the node's partition.
+    /// What nodes acknowledged and is not written yet.
+    pub fn acks(&self) -> PendingAcks {
+        self.acks.clone()
+    }
+
+    /// What is claimed about the node's partition: the term of whoever writes, which is fenced at once where it is not this instance's any more.
     fn holder(&self, node: &NodeId) -> Holder {
-        Holder { owner: self.instance.clone(), term: self.terms.of(node.partition()) }
+        let held = self.terms.of(node.partition());
+        let term = if self.under.is_none_or(|under| under == held) { held } else { Term::ZERO };
+        Holder { owner: self.instance.clone(), term }
     }
 
     /// What this owner claims at all.
     fn claimed(&self) -> Claimed {
         Claimed { owner: self.instance.clone(), held: self.terms.held() }
     }
+}
 
-    /// Takes what all nodes acknowledged, to be written.
-    fn take_acked(&self) -> HashMap<NodeId, (Seq, Seq)> {
-        std::mem::take(&mut *self.acked.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn note_acked(&self, node: &NodeId, stream: Stream, seq: Seq) {
-        let mut acked = self.acked.lock().unwrap_or_else(PoisonError::into_inner);
-        let (order, desired) = acked.entry(node.clone()).or_default();
-        match stream {
-            Stream::Order => *order = (*order).max(seq),
-            Stream::Desired => *desired = (*desired).max(seq),
-            Stream::Sess | Stream::Audit | Stream::Reported | Stream::Tele => {}
+impl Ingest {
+    /// Writes what nodes acknowledged, in a transaction of its own: it locks the heads of their logs, for which whoever owes them something
+    /// waits. What concerns partitions of others is left to them.
+    async fn write_acks(&self) -> Result<(), LogError> {
+        let acked = self.acks.take_all();
+        if acked.is_empty() {
+            return Ok(());
         }
+        let (claimed, work) = (self.claimed(), acked.clone());
+        let work = async move |tx: &mut Tx| {
+            let held = claimed.fence(tx).await?;
+            let work: Vec<_> = work.into_iter().filter(|(node, _)| held.contains(&node.partition())).collect();
+            Ok::<_, OwnerError>(down_log::note_acked(tx, &work).await?)
+        };
+        let written = self.db.write(move |tx| Box::pin(async move { work(tx).await })).await;
+        if written.is_err() {
+            self.acks.put_back(acked);
+        }
+        written.map_err(LogError::from)
     }
 }
 
@@ -158,11 +172,18 @@ impl ReceiveLog for Ingest {
 
 #[async_trait]
 impl OwnerStore for Ingest {
+    fn under(self: &Arc<Self>, term: Term) -> Arc<Self> {
+        Arc::new(Self { under: Some(term), ..Self::clone(self) })
+    }
+
     async fn hello(&self, node: &NodeId, request: &HelloRequest) -> Result<HelloOutcome, LogError> {
-        let acked = self.acked.lock().unwrap_or_else(PoisonError::into_inner).remove(node);
+        let acked = self.acks.take(node);
         let work = hello::Work { node: node.clone(), request: request.clone(), holder: self.holder(node), acked, db: self.db.clone() };
-        let (outcome, rows) =
-            self.db.write(move |tx| Box::pin(async move { hello::run(tx, &work).await })).await.map_err(LogError::from)?;
+        let decided = self.db.write(move |tx| Box::pin(async move { hello::run(tx, &work).await })).await;
+        if decided.is_err() {
+            self.acks.put_back(acked.map(|acked| (node.clone(), acked)).into_iter().collect());
+        }
+        let (outcome, rows) = decided.map_err(LogError::from)?;
         self.feed.push(Committed { outbox: rows, logged: Vec::new(), reread: false });
         Ok(outcome)
     }
@@ -203,12 +224,10 @@ impl OwnerStore for Ingest {
     }
 
     async fn expire_presence(&self, expiry: &PresenceExpiry) -> Result<Vec<NodeId>, LogError> {
-        let (db, claimed, expiry, now, acked) = (self.db.clone(), self.claimed(), *expiry, self.clock.now(), self.take_acked());
+        self.write_acks().await?;
+        let (db, claimed, expiry, now) = (self.db.clone(), self.claimed(), *expiry, self.clock.now());
         let work = async move |tx: &mut Tx| {
             let held = claimed.fence(tx).await?;
-            for (node, (order, desired)) in acked.iter().filter(|(node, _)| held.contains(&node.partition())) {
-                aisle_store::down_log::note_acked(tx, node, *order, *desired).await?;
-            }
             let lost = node::expire(tx, &held, expiry.silent_before, expiry.will_before, now).await?;
             let rows = put_presence(tx, &db, &lost, NodeState::Lost, now).await?;
             Ok::<_, OwnerError>((lost, rows))

@@ -10,7 +10,7 @@ use aisle_schemas::{
 };
 use aisle_store::{
     DownStream, Tx,
-    down_log::{self, DownRow, NewEpoch},
+    down_log::{self, Acked, DownPart, DownRow, NewEpoch},
     term,
 };
 use async_trait::async_trait;
@@ -25,8 +25,7 @@ impl SendLog for Ingest {
             let conn = &mut self.db.read().await.map_err(log_error)?;
             send_state(down_log::state(conn, node).await.map_err(log_error)?)
         };
-        let acked = self.acked.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(node).copied();
-        if let Some((order, desired)) = acked {
+        if let Some(Acked { epoch: _, order, desired }) = self.acks.of(node).filter(|acked| acked.epoch == state.epoch) {
             for (stream, seq) in [(Stream::Order, order), (Stream::Desired, desired)] {
                 if let Some(state) = state.streams.get_mut(stream) {
                     state.acked = state.acked.max(seq).min(state.head());
@@ -39,31 +38,24 @@ impl SendLog for Ingest {
     async fn read(&self, node: &NodeId, stream: Stream, after: Seq, max_records: usize, max_bytes: usize) -> Result<Rows, LogError> {
         let down = down_stream(stream)?;
         let conn = &mut self.db.read().await.map_err(log_error)?;
-        // Head first: a record written between the two reads lies above it and is left for the next read.
-        let head = {
-            let state = down_log::state(conn, node).await.map_err(log_error)?;
-            match down {
-                DownStream::Order => state.order.next.minus(1),
-                DownStream::Desired => state.desired.next.minus(1),
-            }
-        };
-        let stored = down_log::read(conn, node, down, after, max_records).await.map_err(log_error)?;
-        Ok(cut(stored, head, max_records, max_bytes))
+        let part = down_log::read(conn, node, down, after, max_records).await.map_err(log_error)?;
+        Ok(cut(part, max_records, max_bytes))
     }
 
-    async fn commit_sent(&self, node: &NodeId, stream: Stream, high: Seq) -> Result<Mark, LogError> {
+    async fn commit_sent(&self, node: &NodeId, epoch: Epoch, stream: Stream, high: Seq) -> Result<Mark, LogError> {
         let (down, holder, node) = (down_stream(stream)?, self.holder(node), node.clone());
         let work = async move |tx: &mut Tx| {
             if !term::holds(tx, node.partition(), &holder).await? {
                 return Err(OwnerError::Fenced);
             }
-            Ok(down_log::note_sent(tx, &node, down, high).await?)
+            Ok(down_log::note_sent(tx, &node, epoch, down, high).await?)
         };
-        self.db.write(move |tx| Box::pin(async move { work(tx).await })).await.map_err(LogError::from)
+        let mark = self.db.write(move |tx| Box::pin(async move { work(tx).await })).await.map_err(LogError::from)?;
+        mark.ok_or(LogError::OtherEpoch)
     }
 
-    async fn commit_acked(&self, node: &NodeId, stream: Stream, acked: Seq) -> Result<(), LogError> {
-        self.note_acked(node, stream, acked);
+    async fn commit_acked(&self, node: &NodeId, epoch: Epoch, stream: Stream, acked: Seq) -> Result<(), LogError> {
+        self.acks.note(node, epoch, stream, acked);
         Ok(())
     }
 
@@ -90,15 +82,12 @@ fn down_stream(stream: Stream) -> Result<DownStream, LogError> {
 struct NotSentFromHere(Stream);
 
 /// Cuts rows to `max_bytes` by their size on the wire, but never to none.
-fn cut(stored: Vec<DownRow>, head: Seq, max_records: usize, max_bytes: usize) -> Rows {
+fn cut(part: DownPart, max_records: usize, max_bytes: usize) -> Rows {
+    let DownPart { epoch, head, rows: stored } = part;
     let mut rows: Vec<LogRow> = Vec::new();
     let mut bytes = 0;
     let mut limited = stored.len() >= max_records;
     for DownRow { seq, id, event, crc, relogof } in stored {
-        if seq > head {
-            limited = false;
-            break;
-        }
         let row = LogRow { seq, id, event: Bytes::from(event), crc, relogof };
         bytes += row.wire_bytes();
         if bytes > max_bytes && !rows.is_empty() {
@@ -111,5 +100,5 @@ fn cut(stored: Vec<DownRow>, head: Seq, max_records: usize, max_bytes: usize) ->
         Some(last) if limited => last.seq,
         _ => head,
     };
-    Rows { rows, to, left: Count::new(head.since(to)) }
+    Rows { epoch, rows, to, left: Count::new(head.since(to)) }
 }

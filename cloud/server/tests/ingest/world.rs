@@ -7,7 +7,7 @@ use aisle_mesh::{
     clock::{Clock, ManualClock},
     sync::{
         hello::{HelloOutcome, HelloRequest},
-        log::{Applied, ApplyError, ApplyMode, OwnerStore, ReceiveLog, ReceivedBatch, ReceivedRecord},
+        log::{Applied, ApplyError, ApplyMode, OwnerStore, ReceiveLog, ReceivedBatch, ReceivedRecord, SendLog},
         ownership::PartitionStore,
     },
 };
@@ -21,6 +21,7 @@ use aisle_schemas::{
 use aisle_store::{
     Db, DownStream, DownWrite, counter,
     customer_commit::{self, CustomerCommit},
+    down_log,
     node::{self, Enrolment},
     sign_in::{self, NewCustomer},
     visit::{self, Admission, AdmitError},
@@ -203,8 +204,15 @@ pub fn instance() -> InstanceId {
 
 /// Takes every partition, also from an earlier life under this name.
 pub async fn take_all(ingest: &Ingest) -> HashMap<Partition, Term> {
-    let all: Vec<Partition> = (0..=u8::MAX).map(Partition).collect();
-    ingest.acquire(&all, true).await.expect("taken").into_iter().collect()
+    let mut taken = HashMap::new();
+    loop {
+        let missing: Vec<Partition> = (0..=u8::MAX).map(Partition).filter(|part| !taken.contains_key(part)).collect();
+        if missing.is_empty() {
+            return taken;
+        }
+        // One that is being renewed at this moment is left out, and is there the next time.
+        taken.extend(ingest.acquire(&missing, true).await.expect("taken"));
+    }
 }
 
 /// An owner that holds every partition.
@@ -362,6 +370,21 @@ impl Owner {
         records: Vec<ReceivedRecord>,
     ) -> Result<Applied, ApplyError> {
         self.ingest.apply(node, &self.batch(own, n, stream, cursor, records)).await
+    }
+
+    /// What is stored of the log towards a node.
+    pub async fn stored(&self, node: &NodeId) -> down_log::DownState {
+        down_log::state(&mut self.db.read().await.expect("reads"), node).await.expect("has a log")
+    }
+
+    pub async fn down_epoch(&self, node: &NodeId) -> Epoch {
+        self.stored(node).await.epoch
+    }
+
+    /// What the sender is told that a node has applied.
+    pub async fn acked(&self, node: &NodeId, stream: Stream) -> u64 {
+        let state = self.ingest.state(node).await.expect("has a log");
+        state.streams.get(stream).expect("a down stream").acked.get()
     }
 
     /// Forgets what was told so far.

@@ -6,4 +6,4 @@ WHERE $7
    OR (SELECT count(*) FROM down_document WHERE node = $1 AND NOT deleted) < $8
 ON CONFLICT (node, key) DO UPDATE
 SET seq = excluded.seq, id = excluded.id, event = excluded.event, crc = excluded.crc, deleted = excluded.deleted,
-    relogof = NULL, applied_at = NULL
+    relogof = NULL, applied_at = NULL, status = NULL, code = NULL

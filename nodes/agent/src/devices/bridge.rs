@@ -340,7 +340,7 @@ fn not_committed(error: &JournalError, detail: &'static str) -> Refused {
         | JournalError::TooLarge(_)
         | JournalError::Storage(_)
         | JournalError::Closed
-        | JournalError::Dropped
+        | JournalError::Outdated
         | JournalError::Unreadable { .. } => Refused::new("not_ready", detail),
     }
 }

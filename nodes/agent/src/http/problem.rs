@@ -113,7 +113,7 @@ impl From<JournalError> for Refusal {
             JournalError::StorageFull => Self::new(StatusCode::INSUFFICIENT_STORAGE, "storage_full", error),
             JournalError::TooManyDocuments => Self::new(StatusCode::INSUFFICIENT_STORAGE, "too_many_documents", error),
             JournalError::TooLarge(_) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", error),
-            JournalError::Storage(_) | JournalError::Closed | JournalError::Dropped | JournalError::Unreadable { .. } => {
+            JournalError::Storage(_) | JournalError::Closed | JournalError::Outdated | JournalError::Unreadable { .. } => {
                 Self::not_ready("nothing was committed")
             }
         }

@@ -55,6 +55,7 @@ fn log_error(error: JournalError) -> LogError {
 #[async_trait]
 impl SendLog for SyncLog {
     async fn state(&self, _node: &NodeId) -> Result<SendState, LogError> {
+        self.journal.uplink.forget_reads();
         Ok(self.journal.heads().send_state())
     }
 
@@ -73,7 +74,7 @@ impl SendLog for SyncLog {
             .fetch_all(&self.journal.read)
             .await
             .map_err(|error| log_error(error.into()))?;
-        let mut read = Rows { rows: Vec::with_capacity(rows.len()), to: head, left: Count::ZERO };
+        let mut read = Rows { epoch: heads.epoch, rows: Vec::with_capacity(rows.len()), to: head, left: Count::ZERO };
         let mut bytes = 0;
         let fetched = rows.len();
         for (seq, id, event, crc, relogof) in rows {
@@ -100,20 +101,21 @@ impl SendLog for SyncLog {
         }
         read.to = read.to.max(after);
         read.left = Count::new(head.since(read.to));
+        self.journal.uplink.note_read(stream, read.to);
         Ok(read)
     }
 
-    async fn commit_sent(&self, _node: &NodeId, stream: Stream, high: Seq) -> Result<Mark, LogError> {
+    async fn commit_sent(&self, _node: &NodeId, epoch: Epoch, stream: Stream, high: Seq) -> Result<Mark, LogError> {
         let drops = match stream.class() {
             Class::A | Class::B => None,
             Class::C => Some(self.drops_at_read.load(Ordering::Relaxed)),
         };
-        self.heads_after(Task::Write(Work::Sent { stream, high, drops }), |heads| heads.mark).await.map_err(log_error)
+        self.heads_after(Task::Write(Work::Sent { epoch, stream, high, drops }), |heads| heads.mark).await.map_err(log_error)
     }
 
-    async fn commit_acked(&self, _node: &NodeId, stream: Stream, acked: Seq) -> Result<(), LogError> {
+    async fn commit_acked(&self, _node: &NodeId, epoch: Epoch, stream: Stream, acked: Seq) -> Result<(), LogError> {
         let now = self.clock.now();
-        self.heads_after(Task::Acked { stream, acked, now }, |_| ()).await.map_err(log_error)
+        self.heads_after(Task::Acked { epoch, stream, acked, now }, |_| ()).await.map_err(log_error)
     }
 
     async fn begin_epoch(&self, _node: &NodeId, request: &EpochRequest) -> Result<Epoch, LogError> {

@@ -6,10 +6,11 @@
 //! in the order of AS-056 and tries again.
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use aisle_mesh::sync::log::{Applied, ApplyError, EpochRequest, Logged, ReceivedBatch, checksum};
-use aisle_schemas::limits::GROUP_COMMIT_RECORDS;
+use aisle_mesh::sync::log::{Applied, ApplyError, EpochRequest, Logged, ReceivedBatch, StreamState, checksum};
+use aisle_node_core::document::Equipment;
+use aisle_schemas::limits::{BATCH_RECORDS_MAX, GROUP_COMMIT_RECORDS};
 use aisle_schemas::sync::{Class, Epoch, PerStream, Seq, Session, Stream};
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -18,6 +19,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::ballast::Ballast;
 use super::budget::{Budget, Usage};
+use super::documents::Desk;
 use super::heads::Heads;
 use super::pressure::{self, Relief};
 use super::record::RecordMaker;
@@ -25,6 +27,9 @@ use super::{Entry, JournalError, NewRecord, Notify, apply, epoch, upkeep};
 
 /// Portions of telemetry that one transaction drops at most on a full disk: more than the largest group of commits needs.
 const PORTIONS_MAX: u32 = 16;
+/// Records of class C that the sender may still have to read while an append counts as sent: the batch that it gathers. More of them are a
+/// backlog, whose oldest records must stay free to go (AS-056).
+const CAUGHT_UP_MAX: u64 = BATCH_RECORDS_MAX as u64;
 
 /// Told the outcome after the commit.
 pub(super) type Finish = Box<dyn FnOnce(Result<&Heads, JournalError>) + Send>;
@@ -40,7 +45,7 @@ pub(super) enum Task {
     /// To be on disk before it is answered.
     Write(Work),
     /// The cloud has applied a stream up to here.
-    Acked { stream: Stream, acked: Seq, now: DateTime<Utc> },
+    Acked { epoch: Epoch, stream: Stream, acked: Seq, now: DateTime<Utc> },
 }
 
 /// What is to be written.
@@ -48,6 +53,7 @@ pub(super) enum Work {
     Commit(Entry),
     /// Mark + 1 and the highest seq sent (AS-011).
     Sent {
+        epoch: Epoch,
         stream: Stream,
         high: Seq,
         /// Drops before the batch was read, where a drop since then would make it hold what was counted as lost.
@@ -69,6 +75,8 @@ pub(super) enum Work {
     Upkeep {
         now: DateTime<Utc>,
     },
+    /// What the store has.
+    Equip(Arc<Equipment>),
 }
 
 /// What the writer needs to know of the uplink.
@@ -76,6 +84,8 @@ pub(super) enum Work {
 pub(super) struct Uplink {
     notify: OnceLock<Notify>,
     open: AtomicBool,
+    /// How far each stream was read to be sent, since the session's HELLO.
+    read: Mutex<PerStream<Seq>>,
 }
 
 impl Uplink {
@@ -86,6 +96,19 @@ impl Uplink {
     }
     pub fn set_open(&self, open: bool) {
         self.open.store(open, Ordering::Relaxed);
+    }
+    /// The sender has read a stream up to here; lower than before where it goes back.
+    pub fn note_read(&self, stream: Stream, to: Seq) {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).set(stream, to);
+    }
+    /// A session is to be opened: nothing was read under it.
+    pub fn forget_reads(&self) {
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = PerStream::default();
+    }
+    /// How far each stream was read, while the link is open.
+    fn reads(&self) -> Option<PerStream<Seq>> {
+        let open = self.open.load(Ordering::Relaxed);
+        open.then(|| *self.read.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -118,6 +141,17 @@ pub(super) struct Effects {
     pub head: bool,
     /// Documents or orders came.
     pub arrived: bool,
+}
+
+impl Effects {
+    /// Adds what a savepoint did that stands.
+    pub fn add(&mut self, other: Self) {
+        let Self { appended, touched, head, arrived } = other;
+        appended.iter().for_each(|(stream, ())| self.appended.set(stream, ()));
+        touched.iter().for_each(|(stream, ())| self.touched.set(stream, ()));
+        self.head |= head;
+        self.arrived |= arrived;
+    }
 }
 
 /// What goes into one transaction.
@@ -161,8 +195,12 @@ impl Writer {
                 group.works.push(work);
                 group.finishes.push(job.finish);
             }
-            Task::Acked { stream, acked, now } => {
+            Task::Acked { epoch, stream, acked, now } => {
                 let mut heads = Heads::clone(&self.heads.borrow());
+                if epoch != heads.epoch {
+                    // Its numbers are of an earlier epoch (AS-047).
+                    return (job.finish)(Ok(&heads));
+                }
                 let mut state = heads.stream(stream);
                 state.acked = state.acked.max(acked);
                 heads.up.set(stream, state);
@@ -179,13 +217,7 @@ impl Writer {
         loop {
             let mut heads = Heads::clone(&self.heads.borrow());
             let mut effects = Effects::default();
-            let terms = Terms {
-                budget: &self.budget,
-                maker: &self.maker,
-                link_open: self.uplink.open.load(Ordering::Relaxed),
-                acked: &self.acked,
-                relief,
-            };
+            let terms = Terms { budget: &self.budget, maker: &self.maker, reads: self.uplink.reads(), acked: &self.acked, relief };
             let error = match transact(&mut self.connection, &group.works, &mut heads, &mut effects, &terms).await {
                 Ok(outcomes) => return self.committed(group, outcomes, heads, &effects),
                 Err(error) => error,
@@ -322,7 +354,8 @@ enum Outcome {
 struct Terms<'a> {
     budget: &'a Budget,
     maker: &'a RecordMaker,
-    link_open: bool,
+    /// How far the sender has read each stream, while the link is open.
+    reads: Option<PerStream<Seq>>,
     acked: &'a PerStream<(Seq, DateTime<Utc>)>,
     relief: Relief,
 }
@@ -334,7 +367,8 @@ async fn transact(
     effects: &mut Effects,
     terms: &Terms<'_>,
 ) -> Result<Vec<Outcome>, JournalError> {
-    let Terms { budget, maker, link_open, acked, relief } = *terms;
+    let Terms { budget, maker, reads, acked, relief } = *terms;
+    let before = heads.up;
     let mut outcomes = Vec::with_capacity(works.len());
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let rows: &mut SqliteConnection = &mut transaction;
@@ -348,12 +382,14 @@ async fn transact(
             Work::Commit(entry) => match pressure::refuses(rows, heads, budget, relief, entry).await? {
                 Some(refusal) => Outcome::Refused(refusal),
                 None => {
-                    write_entry(rows, heads, effects, entry).await?;
+                    write_entry(&mut Desk { rows, heads, effects, maker }, entry).await?;
                     Outcome::Done
                 }
             },
-            Work::Sent { stream: _, high: _, drops: Some(drops) } if *drops != heads.drops => Outcome::Refused(JournalError::Dropped),
-            Work::Sent { stream, high, drops: _ } => {
+            Work::Sent { epoch, stream: _, high: _, drops } if *epoch != heads.epoch || drops.is_some_and(|drops| drops != heads.drops) => {
+                Outcome::Refused(JournalError::Outdated)
+            }
+            Work::Sent { epoch: _, stream, high, drops: _ } => {
                 heads.mark = heads.mark.next();
                 effects.head = true;
                 raise_high(heads, effects, *stream, *high);
@@ -377,7 +413,11 @@ async fn transact(
                 apply::adopt(rows, heads, *epoch).await?;
                 Outcome::Done
             }
-            Work::Apply { batch, now, outcome: _ } => Outcome::Applied(apply::apply(rows, heads, effects, batch, *now).await?),
+            Work::Apply { batch, now, outcome: _ } => Outcome::Applied(apply::apply(rows, heads, effects, maker, batch, *now).await?),
+            Work::Equip(equipment) => {
+                Desk { rows, heads, effects, maker }.equip(equipment).await?;
+                Outcome::Done
+            }
             Work::Upkeep { now } => {
                 upkeep::forget(rows, heads, effects, *now).await?;
                 // Whoever was refused may try again: orders that wait are looked at once more.
@@ -389,7 +429,7 @@ async fn transact(
         outcomes.push(outcome);
     }
     pressure::fit_budget(rows, heads, effects, budget, maker).await?;
-    reserve(heads, effects, link_open);
+    reserve(heads, effects, &before, reads.as_ref());
     for (stream, ()) in effects.touched.iter() {
         let state = heads.stream(stream);
         let usage = heads.usage(stream);
@@ -418,25 +458,30 @@ async fn transact(
     Ok(outcomes)
 }
 
-async fn write_entry(rows: &mut SqliteConnection, heads: &mut Heads, effects: &mut Effects, entry: &Entry) -> Result<(), JournalError> {
+async fn write_entry(desk: &mut Desk<'_>, entry: &Entry) -> Result<(), JournalError> {
     let Entry { changes, records } = entry;
     for change in changes {
-        change.write(rows).await?;
+        change.write(desk).await?;
     }
     for record in records {
-        append(rows, heads, effects, record).await?;
+        append(desk.rows, desk.heads, desk.effects, record).await?;
     }
     Ok(())
 }
 
 /// The transaction that accepts records also commits what must be on disk before they are sent, which saves the send its own fsync. Class C
-/// only while the link is open: rows up to the highest seq sent may not be dropped when the budget runs out.
-fn reserve(heads: &mut Heads, effects: &mut Effects, link_open: bool) {
+/// only while the sender keeps up: rows up to the highest seq sent may not be dropped when the budget runs out, so a backlog that waits for its
+/// turn, or for an acknowledgement, must not count as sent.
+fn reserve(heads: &mut Heads, effects: &mut Effects, before: &PerStream<StreamState>, reads: Option<&PerStream<Seq>>) {
     let appended: Vec<Stream> = effects.appended.iter().map(|(stream, ())| stream).collect();
     for stream in appended {
         let sendable = match stream.class() {
             Class::A | Class::B => true,
-            Class::C => link_open,
+            Class::C => reads.is_some_and(|reads| {
+                let state = before.get(stream).copied().unwrap_or(StreamState::EMPTY);
+                let sent = reads.get(stream).copied().unwrap_or_default().max(state.acked);
+                state.head().since(sent) <= CAUGHT_UP_MAX
+            }),
         };
         if sendable {
             let head = heads.stream(stream).head();

@@ -89,7 +89,7 @@ async fn as_054_class_a_alarms_at_eighty_per_cent_refuses_when_full_and_deletes_
     assert_eq!(events(&world, Stream::Sess).await.len() as u64, accepted, "all that was accepted is there");
     put(&world, world.tap()).await.unwrap();
     put(&world, world.zone("pets", 1)).await.unwrap();
-    world.log.commit_acked(&node(), Stream::Sess, Seq::new(accepted / 2)).await.unwrap();
+    world.log.commit_acked(&node(), world.journal.heads().epoch, Stream::Sess, Seq::new(accepted / 2)).await.unwrap();
     put(&world, world.opened(2)).await.unwrap();
     assert_eq!(world.seqs(Stream::Sess, 0).await[0], accepted / 2 + 1, "what is applied goes before its time (AS-009)");
     world.journal.upkeep(world.clock.now()).await.unwrap();
@@ -147,6 +147,29 @@ async fn as_057_what_was_ever_sent_is_not_dropped_before_it_is_acknowledged() {
 }
 
 #[tokio::test]
+async fn as_056_a_backlog_does_not_count_as_sent_because_the_link_was_open_for_a_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = open_with(folder.path(), Budget { class_c: 500 * KIB, ..AMPLE }).await;
+    taps(&world, 1_000).await;
+    world.log.state(&node()).await.unwrap();
+    world.journal.set_link_open(true);
+    let sent = world.log.read(&node(), Stream::Tele, Seq::ZERO, 100, usize::MAX).await.unwrap().to;
+    world.log.commit_sent(&node(), world.journal.heads().epoch, Stream::Tele, sent).await.unwrap();
+    taps(&world, 500).await;
+    let high = || world.journal.heads().stream(Stream::Tele).high;
+    assert_eq!(high(), sent, "what the cloud never saw is not sent, whether the link is open or not");
+    world.journal.set_link_open(false);
+    taps(&world, 1_000).await;
+    assert_eq!(lost(&world).await[0].from, sent.next(), "the oldest of what was not sent goes first");
+    // Once the sender has caught up, what is accepted is numbered as sent in the same transaction.
+    let head = world.journal.heads().stream(Stream::Tele).head();
+    world.journal.set_link_open(true);
+    world.log.read(&node(), Stream::Tele, head.minus(50), 100, usize::MAX).await.unwrap();
+    taps(&world, 1).await;
+    assert_eq!(high(), head.next());
+}
+
+#[tokio::test]
 async fn as_057_a_batch_that_was_read_before_a_drop_is_not_sent_after_it() {
     let folder = tempfile::tempdir().unwrap();
     let world = open_with(folder.path(), Budget { class_c: 200 * KIB, ..AMPLE }).await;
@@ -154,9 +177,9 @@ async fn as_057_a_batch_that_was_read_before_a_drop_is_not_sent_after_it() {
     let read = world.log.read(&node(), Stream::Tele, Seq::ZERO, 10, usize::MAX).await.unwrap();
     taps(&world, 600).await;
     assert!(lost(&world).await[0].to >= read.to, "all that was read is lost");
-    world.log.commit_sent(&node(), Stream::Tele, read.to).await.unwrap_err();
+    world.log.commit_sent(&node(), world.journal.heads().epoch, Stream::Tele, read.to).await.unwrap_err();
     let read = world.log.read(&node(), Stream::Tele, Seq::ZERO, 10, usize::MAX).await.unwrap();
-    world.log.commit_sent(&node(), Stream::Tele, read.to).await.unwrap();
+    world.log.commit_sent(&node(), world.journal.heads().epoch, Stream::Tele, read.to).await.unwrap();
 }
 
 #[tokio::test]
@@ -247,7 +270,7 @@ async fn as_063_what_the_receiver_lost_and_this_disk_no_longer_has_is_logged_bef
     let folder = tempfile::tempdir().unwrap();
     let world = open(folder.path()).await;
     taps(&world, 8).await;
-    world.log.commit_acked(&node(), Stream::Tele, Seq::new(5)).await.unwrap();
+    world.log.commit_acked(&node(), world.journal.heads().epoch, Stream::Tele, Seq::new(5)).await.unwrap();
     let cursors: PerStream<Seq> = [(Stream::Tele, Seq::new(2))].into_iter().collect();
     world.log.return_to(&cursors).await.unwrap();
     let lost = lost(&world).await;
@@ -263,7 +286,7 @@ async fn as_047_a_welcome_below_acked_moves_acked_back_and_nothing_above_it_is_d
     let folder = tempfile::tempdir().unwrap();
     let world = open(folder.path()).await;
     world.commit((0..6).map(|n| world.opened(n)).collect()).await;
-    world.log.commit_acked(&node(), Stream::Sess, Seq::new(5)).await.unwrap();
+    world.log.commit_acked(&node(), world.journal.heads().epoch, Stream::Sess, Seq::new(5)).await.unwrap();
     world.journal.upkeep(world.clock.now()).await.unwrap();
     let cursors: PerStream<Seq> = [(Stream::Sess, Seq::new(2))].into_iter().collect();
     world.log.return_to(&cursors).await.unwrap();
@@ -271,7 +294,7 @@ async fn as_047_a_welcome_below_acked_moves_acked_back_and_nothing_above_it_is_d
     world.clock.advance(TimeDelta::hours(73));
     world.journal.upkeep(world.clock.now()).await.unwrap();
     assert_eq!(world.seqs(Stream::Sess, 0).await.first(), Some(&1), "two are applied, but not for three days since");
-    world.log.commit_acked(&node(), Stream::Sess, Seq::new(3)).await.unwrap();
+    world.log.commit_acked(&node(), world.journal.heads().epoch, Stream::Sess, Seq::new(3)).await.unwrap();
     let world = reopen(world, folder.path()).await;
     assert_eq!(world.seqs(Stream::Sess, 2).await, [3, 4, 5, 6]);
     assert!(lost(&world).await.is_empty(), "all of it is here");

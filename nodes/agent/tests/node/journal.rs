@@ -247,8 +247,8 @@ async fn as_009_applied_telemetry_goes_and_applied_visits_stay_for_three_days() 
     let folder = tempfile::tempdir().unwrap();
     let world = open(folder.path()).await;
     world.commit(vec![world.opened(1), world.opened(2), world.tap(), world.tap()]).await;
-    world.log.commit_acked(&node(), Stream::Sess, Seq::new(1)).await.unwrap();
-    world.log.commit_acked(&node(), Stream::Tele, Seq::new(1)).await.unwrap();
+    world.log.commit_acked(&node(), world.journal.heads().epoch, Stream::Sess, Seq::new(1)).await.unwrap();
+    world.log.commit_acked(&node(), world.journal.heads().epoch, Stream::Tele, Seq::new(1)).await.unwrap();
     assert_eq!(world.journal.pending(), 2);
     world.journal.upkeep(world.clock.now()).await.unwrap();
     assert_eq!((world.seqs(Stream::Sess, 0).await, world.seqs(Stream::Tele, 0).await), (vec![1, 2], vec![2]));
@@ -328,20 +328,24 @@ async fn documents_stay_in_force_across_restarts_and_a_deleted_one_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let world = open(folder.path()).await;
     world.join().await;
+    let [first, second] = [1, 2].map(|n| format!("context/{}", VisitToken::from_random([n; 16])));
     let lease = json!({ "visit": VisitId::new(1, [1; 10]), "language": "de", "consents": [], "consent_epoch": 1, "segments": [],
         "offers": [], "interrupts_left": 3, "lease_s": 900 });
-    let set = world.event(1, "aisle.desired.set.v1", "context/a", lease.clone());
-    let other = world.event(2, "aisle.desired.set.v1", "context/b", lease);
+    let set = world.event(1, "aisle.desired.set.v1", &first, lease.clone());
+    let other = world.event(2, "aisle.desired.set.v1", &second, lease);
     world.apply(Stream::Desired, 0, vec![set, other], ApplyMode::Plain).await.unwrap();
     let world = reopen(world, folder.path()).await;
     let documents = world.journal.changed_documents(0).await.unwrap();
-    assert_eq!(documents.iter().map(|document| document.key.as_str()).collect::<Vec<_>>(), ["context/a", "context/b"]);
+    assert_eq!(documents.iter().map(|document| document.key.as_str()).collect::<Vec<_>>(), [first.as_str(), second.as_str()]);
     let seen = documents.last().unwrap().change;
     world.join().await;
-    let gone = world.event(3, "aisle.desired.set.v1", "context/a", serde_json::Value::Null);
+    let gone = world.event(3, "aisle.desired.set.v1", &first, serde_json::Value::Null);
     world.apply(Stream::Desired, 2, vec![gone], ApplyMode::Plain).await.unwrap();
     let changed = world.journal.changed_documents(seen).await.unwrap();
-    assert_eq!(changed.iter().map(|document| (document.key.as_str(), document.body.is_none())).collect::<Vec<_>>(), [("context/a", true)]);
+    assert_eq!(
+        changed.iter().map(|document| (document.key.as_str(), document.body.is_none())).collect::<Vec<_>>(),
+        [(first.as_str(), true)]
+    );
 }
 
 #[tokio::test]

@@ -138,7 +138,9 @@ impl Disk {
     }
 
     fn read(&self, stream: Stream, after: Seq, max_records: usize, max_bytes: usize) -> Rows {
-        let Some(log) = self.streams.get(&stream) else { return Rows::default() };
+        let Some(log) = self.streams.get(&stream) else {
+            return Rows { epoch: self.epoch, rows: Vec::new(), to: Seq::ZERO, left: Count::ZERO };
+        };
         let head = log.state.head();
         let from = log.rows.partition_point(|waiting| waiting.row.seq <= after);
         let (mut rows, mut bytes) = (Vec::new(), 0);
@@ -151,7 +153,7 @@ impl Disk {
         }
         let whole = from + rows.len() == log.rows.len();
         let to = if whole { head } else { rows.last().map_or(after, |row| row.seq) };
-        Rows { rows, to, left: Count::new(head.since(to)) }
+        Rows { epoch: self.epoch, rows, to, left: Count::new(head.since(to)) }
     }
 
     fn begin_epoch(&mut self, request: &EpochRequest) -> Epoch {
@@ -198,8 +200,11 @@ impl SendLog for HollowLog {
         Ok(self.disk().read(stream, after, max_records, max_bytes))
     }
 
-    async fn commit_sent(&self, _: &NodeId, stream: Stream, high: Seq) -> Result<Mark, LogError> {
+    async fn commit_sent(&self, _: &NodeId, epoch: Epoch, stream: Stream, high: Seq) -> Result<Mark, LogError> {
         let mut disk = self.disk();
+        if disk.epoch != epoch {
+            return Err(LogError::OtherEpoch);
+        }
         disk.mark = disk.mark.next();
         if let Some(log) = disk.streams.get_mut(&stream) {
             log.state.high = log.state.high.max(high);
@@ -207,9 +212,12 @@ impl SendLog for HollowLog {
         Ok(disk.mark)
     }
 
-    async fn commit_acked(&self, _: &NodeId, stream: Stream, acked: Seq) -> Result<(), LogError> {
+    async fn commit_acked(&self, _: &NodeId, epoch: Epoch, stream: Stream, acked: Seq) -> Result<(), LogError> {
         let now = Instant::now();
         let mut disk = self.disk();
+        if disk.epoch != epoch {
+            return Ok(());
+        }
         let Some(log) = disk.streams.get_mut(&stream) else { return Ok(()) };
         let (mut gone, mut newest) = (0, None);
         while let Some(waiting) = log.rows.pop_front_if(|waiting| waiting.row.seq <= acked) {
@@ -298,12 +306,13 @@ mod tests {
     #[tokio::test]
     async fn what_is_acknowledged_makes_room_and_is_counted_once() {
         let (log, gauges, node) = log(3);
+        let epoch = log.state(&node).await.unwrap().epoch;
         for n in 1..=3 {
             accept(&log, Stream::Sess, n).unwrap();
         }
         assert_eq!(accept(&log, Stream::Tele, 4), Err(Full));
-        log.commit_acked(&node, Stream::Sess, Seq::new(2)).await.unwrap();
-        log.commit_acked(&node, Stream::Sess, Seq::new(2)).await.unwrap();
+        log.commit_acked(&node, epoch, Stream::Sess, Seq::new(2)).await.unwrap();
+        log.commit_acked(&node, epoch, Stream::Sess, Seq::new(2)).await.unwrap();
         assert_eq!((gauges.acknowledged_records(), log.waiting()), (2, 1));
         let now = Instant::now();
         let signs = (gauges.acknowledged_one_from_after(now), log.acknowledged_one_from_after(now));
@@ -331,8 +340,8 @@ mod tests {
         for n in 1..=3 {
             accept(&log, Stream::Sess, n).unwrap();
         }
-        log.commit_acked(&node, Stream::Sess, Seq::new(1)).await.unwrap();
         let old = log.state(&node).await.unwrap().epoch;
+        log.commit_acked(&node, old, Stream::Sess, Seq::new(1)).await.unwrap();
         let request = EpochRequest {
             reason: aisle_mesh::sync::log::EpochReason::DiskBehind,
             random: 9,

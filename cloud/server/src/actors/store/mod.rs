@@ -130,32 +130,31 @@ pub trait DeskCommand: Send + Sync + 'static {
 }
 
 trait Job: Send {
-    /// Decides; what is committed comes back to be applied, with the answer's way out.
-    fn decide(self: Box<Self>, book: &Book, world: &DeskWorld) -> Option<(DeskChanges, Answerer)>;
+    /// Decides what to commit. Asked again where another instance has published since the book was read.
+    fn decide(&mut self, book: &Book, world: &DeskWorld) -> Result<DeskChanges, Refusal>;
+    /// Answers: with what the last decision promised, or with why nothing came of it.
+    fn tell(self: Box<Self>, outcome: Result<(), Refusal>);
 }
-
-type Answerer = Box<dyn FnOnce(Result<(), Refusal>) + Send>;
 
 struct Asked<C: DeskCommand> {
     command: C,
+    /// What the last decision promised.
+    decided: Option<C::Answer>,
     answer: oneshot::Sender<Result<C::Answer, Refusal>>,
 }
 
 impl<C: DeskCommand> Job for Asked<C> {
-    fn decide(self: Box<Self>, book: &Book, world: &DeskWorld) -> Option<(DeskChanges, Answerer)> {
-        let Self { command, answer } = *self;
+    fn decide(&mut self, book: &Book, world: &DeskWorld) -> Result<DeskChanges, Refusal> {
         let _span = tracing::info_span!("actor.store.decide", command = C::NAME).entered();
-        match command.decide(book, world) {
-            Ok((changes, value)) => {
-                // A caller that went away does not want to know.
-                let tell: Answerer = Box::new(move |outcome| drop(answer.send(outcome.map(|()| value))));
-                Some((changes, tell))
-            }
-            Err(refusal) => {
-                drop(answer.send(Err(refusal)));
-                None
-            }
-        }
+        let (changes, value) = self.command.decide(book, world)?;
+        self.decided = Some(value);
+        Ok(changes)
+    }
+    fn tell(self: Box<Self>, outcome: Result<(), Refusal>) {
+        let Self { command: _, decided, answer } = *self;
+        let told = outcome.and_then(|()| decided.ok_or_else(|| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "stopping")));
+        // A caller that went away does not want to know.
+        drop(answer.send(told));
     }
 }
 
@@ -190,7 +189,7 @@ impl Desk {
     pub async fn ask<C: DeskCommand>(&self, command: C) -> Result<C::Answer, Refusal> {
         let (answer, answered) = oneshot::channel();
         let stopped = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "stopping").retry_after(Duration::from_secs(1));
-        match put(&self.work, "desk", DeskWork(Box::new(Asked { command, answer }))) {
+        match put(&self.work, "desk", DeskWork(Box::new(Asked { command, decided: None, answer }))) {
             Ok(()) => {}
             Err(Unsent::Full(_)) => {
                 return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy").retry_after(Duration::from_secs(1)));
@@ -261,29 +260,86 @@ impl Rebuilt for StoreDesk {
 
 impl Handler<DeskWork> for StoreDesk {
     type Result = AtomicResponse<Self, ()>;
-    fn handle(&mut self, DeskWork(job): DeskWork, _context: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, DeskWork(mut job): DeskWork, _context: &mut Self::Context) -> Self::Result {
         let ports = Arc::clone(&self.ports);
         let world = DeskWorld { now: ports.clock.now(), settings: Arc::clone(&ports.settings) };
         // Without a book the caller's answer ends unanswered, which says that it may try again.
-        let decided = self.book.as_ref().and_then(|book| Some((job.decide(book, &world)?, book.clone())));
-        let Some(((changes, tell), next)) = decided else {
+        let Some(book) = self.book.clone() else {
             return AtomicResponse::new(Box::pin(async {}.into_actor(self)));
         };
         let work = async move {
-            match commit(&ports, next, changes, world.now).await {
-                Ok(book) => (Some(book), tell, Ok(())),
-                Err(refusal) => (None, tell, Err(refusal)),
-            }
+            let done = carry_out(&ports, book, job.as_mut(), &world).await;
+            (done, job)
         };
-        AtomicResponse::new(Box::pin(work.into_actor(self).map(|(book, tell, outcome), actor, context| {
-            match book {
-                Some(book) => actor.book = Some(book),
-                // What was committed is not known: the database tells. A refusal, in contrast, changed nothing.
-                None if outcome.as_ref().is_err_and(Refusal::is_passing) => context.stop(),
-                None => {}
-            }
-            tell(outcome);
+        AtomicResponse::new(Box::pin(work.into_actor(self).map(|(done, job): (Result<Book, Undone>, Box<dyn Job>), actor, context| {
+            let outcome = match done {
+                Ok(book) => {
+                    actor.book = Some(book);
+                    Ok(())
+                }
+                Err(Undone::Refused(refusal)) => Err(refusal),
+                Err(Undone::Unknown(refusal)) => {
+                    // What was committed is not known: the database tells.
+                    context.stop();
+                    Err(refusal)
+                }
+            };
+            job.tell(outcome);
         })))
+    }
+}
+
+/// Times that a command is decided anew because another instance was faster, or the database gave way to another transaction.
+const DECISIONS_MAX: u32 = 5;
+
+/// Why a command came to nothing.
+enum Undone {
+    /// Nothing has changed.
+    Refused(Refusal),
+    /// The database failed: something may have been committed.
+    Unknown(Refusal),
+}
+
+/// Decides and commits. Where another instance has published since the book was read, it is read again and decides once more: whoever
+/// publishes hears of the others' work only where it forbids the own.
+async fn carry_out(ports: &DeskPorts, mut book: Book, job: &mut dyn Job, world: &DeskWorld) -> Result<Book, Undone> {
+    let mut left = DECISIONS_MAX;
+    loop {
+        left -= 1;
+        let changes = job.decide(&book, world).map_err(Undone::Refused)?;
+        let refusal = match commit(ports, book.clone(), changes, world.now).await {
+            Ok(book) => return Ok(book),
+            Err(NotCommitted::Refused(refusal)) if refusal.is_passing() => return Err(Undone::Unknown(refusal)),
+            Err(NotCommitted::Refused(refusal)) => return Err(Undone::Refused(refusal)),
+            Err(NotCommitted::Overtaken(error)) => Refusal::unavailable(error),
+        };
+        if left == 0 {
+            return Err(Undone::Unknown(refusal));
+        }
+        book = Book::load(&ports.db).await.map_err(Undone::Unknown)?;
+    }
+}
+
+/// Why nothing was committed.
+enum NotCommitted {
+    /// By another transaction, which the book does not know yet.
+    Overtaken(StoreError),
+    Refused(Refusal),
+}
+
+impl From<Refusal> for NotCommitted {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<StoreError> for NotCommitted {
+    fn from(error: StoreError) -> Self {
+        if matches!(error, StoreError::Stale) || error.gave_way() {
+            Self::Overtaken(error)
+        } else {
+            Self::Refused(Refusal::unavailable(error))
+        }
     }
 }
 
@@ -314,7 +370,7 @@ impl Handler<LookAgain> for StoreDesk {
 }
 
 /// Commits and says what the book is then. The snapshot is built first, so that nothing is committed that could not be shown.
-async fn commit(ports: &DeskPorts, mut book: Book, changes: DeskChanges, now: DateTime<Utc>) -> Result<Book, Refusal> {
+async fn commit(ports: &DeskPorts, mut book: Book, changes: DeskChanges, now: DateTime<Utc>) -> Result<Book, NotCommitted> {
     let DeskChanges { offers, live, campaigns, text, products, down, outbox } = changes;
     for row in &offers {
         book.know(&row.draft.product);
@@ -329,15 +385,15 @@ async fn commit(ports: &DeskPorts, mut book: Book, changes: DeskChanges, now: Da
     let snapshot = book.catalogue().map_err(Refusal::unavailable)?;
     if let Some(text) = text {
         offer::publish_legal_text(&ports.db, text).await.map_err(|error| match error {
-            StoreError::Conflict(_) => Refusal::conflict("text_published"),
-            error => Refusal::unavailable(error),
+            StoreError::Conflict(_) => NotCommitted::Refused(Refusal::conflict("text_published")),
+            error => NotCommitted::from(error),
         })?;
         book.version += 1;
     }
     if !offers.is_empty() || !campaigns.is_empty() {
         let outbox_put = outbox.into_iter().map(|message| OutboxNew { message, traceparent: None, at: now }).collect();
         let commit = OfferCommit { expect_version: book.version, offers, campaigns, down, outbox_put, outbox_done: Vec::new(), at: now };
-        let (logged, rows) = offer::commit(&ports.db, commit).await.map_err(Refusal::unavailable)?;
+        let (logged, rows) = offer::commit(&ports.db, commit).await?;
         book.version += 1;
         // Readers must find the new snapshot when they hear of it.
         ports.snapshot.send_replace(Arc::new(snapshot));
