@@ -6,8 +6,10 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use aisle_mesh::sync::{
     hello::{Decision, HelloOutcome, HelloRequest, NodeRow, SeenNode, decide, later, welcome},
-    log::{EpochReason, SendState, StreamState},
-    owner_peer::credit,
+    log::{EpochReason, Logged, SendState, StreamState},
+    owner_peer::*,
+    receiver::Arrival,
+    turn::{Moment, Turn},
 };
 use aisle_schemas::{limits::CLONE_QUIET, sync::*};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -194,4 +196,35 @@ fn as_021_later_is_spread_over_two_to_twenty_seconds() {
     let bounds = Duration::from_secs(2).as_millis() as u32..=Duration::from_secs(20).as_millis() as u32;
     assert!(waits.iter().all(|wait| bounds.contains(wait)));
     assert!(waits.iter().collect::<BTreeSet<_>>().len() > 100);
+}
+
+#[test]
+fn as_072_an_owner_sends_nothing_before_a_hello_in_its_own_term_and_then_what_lies_above_the_node_s_cursor() {
+    let (mut owner, mut rng) = (OwnerPeer::new(1 << 17, Moment::default()), SmallRng::seed_from_u64(1));
+    let mut give = |input| {
+        let mut out = Vec::new();
+        owner.handle(&mut Turn { now: Moment::default(), rng: &mut rng }, input, &mut out);
+        out
+    };
+    let loads = |out: &[OwnerOutput]| out.iter().any(|output| matches!(output, OwnerOutput::Load { .. }));
+    assert!(!loads(&give(OwnerInput::Logged(Logged { stream: Stream::Order, head: Seq::new(12), reserved: None }))));
+
+    // A session that an earlier owner opened is none of this one's.
+    let cursors = [(Stream::Order, Seq::new(10))].into_iter().collect();
+    let body = Box::new(Ack { code: AckCode::Ok, cursors, nack: PerStream::default(), credit: None, pending: None });
+    let message = FromNodeMessage::Ack { session: session(11), epoch: epoch(4), body };
+    let out = give(OwnerInput::Message { arrival: Arrival(1), message });
+    let asks = |output: &OwnerOutput| matches!(output, OwnerOutput::Publish(ToNode::Ack { body, .. }) if body.code == AckCode::Hello);
+    assert!(out.iter().any(asks) && !loads(&out), "{out:?}");
+
+    let message = FromNodeMessage::Hello { session: session(11), epoch: epoch(3), body: Box::new(request().hello) };
+    let out = give(OwnerInput::Message { arrival: Arrival(2), message });
+    let [OwnerOutput::DecideHello { ticket, .. }] = out[..] else { panic!("{out:?}") };
+    let seen = row().seen.map(|seen| SeenNode { session: session(11), ..seen });
+    let outcome = Box::new(HelloOutcome { decision: decided(|_, _| {}), seen, down: down() });
+    let out = give(OwnerInput::HelloDecided { ticket, outcome });
+    let loaded =
+        out.iter().find_map(|output| if let OwnerOutput::Load { session, request } = output { Some((*session, *request)) } else { None });
+    let (of, wanted) = loaded.expect("what was logged is loaded");
+    assert_eq!((of, wanted.stream, wanted.epoch, wanted.after), (session(11), Stream::Order, epoch(4), Seq::new(10)));
 }
