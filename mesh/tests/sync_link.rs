@@ -197,6 +197,28 @@ fn as_067_superseded_and_replaced_halt_until_an_operator_reclaims() {
 }
 
 #[test]
+fn as_061_an_operators_truncation_begins_a_new_epoch_with_what_the_next_welcome_says_of_the_peer() {
+    let mut node = Node::open();
+    assert_eq!(node.give(NodeLinkInput::Truncated), [NodeLinkOutput::CloseStreams]);
+    let (_, out) = node.wait();
+    let [NodeLinkOutput::ReadLog { step }] = out[..] else { panic!("{out:?}") };
+    let nonce = node.hello(step);
+    let out = node.welcome(1, welcome(nonce, WelcomeCode::Ok));
+    assert_eq!(alarms(&out), [], "somebody wanted it");
+    let (step, request) = renewal(&out).unwrap();
+    assert_eq!((request.reason, request.peer_epoch), (EpochReason::Operator, Some(EPOCH)));
+    assert_eq!(request.peer_cursors.get(Stream::Tele), Some(&Seq::new(9)));
+    assert_eq!(
+        node.give(NodeLinkInput::EpochBegun { step }),
+        [NodeLinkOutput::CloseStreams, NodeLinkOutput::Hang],
+        "with a new connection"
+    );
+    let nonce = node.greet();
+    let out = node.welcome(1, welcome(nonce, WelcomeCode::Ok));
+    assert!(matches!(out[..], [NodeLinkOutput::OpenStreams { .. }]), "once");
+}
+
+#[test]
 fn as_066_clone_suspected_and_as_103_unsupported_hang_up_for_the_time_named() {
     for (code, alarm) in [(WelcomeCode::CloneSuspected, Alarm::CloneSuspected), (WelcomeCode::Unsupported, Alarm::Unsupported)] {
         let mut node = Node::new();

@@ -8,6 +8,7 @@ pub mod enrol;
 pub mod init;
 pub mod journal_fill;
 pub mod node;
+pub mod node_operator;
 pub mod output;
 pub mod signal;
 pub mod sim;

@@ -1,4 +1,4 @@
-//! `aisle node --config FILE`: one store node until it is asked to end.
+//! `aisle node --config FILE`: one store node until it is asked to end; with a word more, what its operator tells the one that runs.
 
 use std::path::PathBuf;
 
@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::json;
 
+use super::node_operator::{self, Wish};
 use super::signal::asked_to_end;
 
 /// Where the configuration is.
@@ -18,6 +19,9 @@ pub struct Node {
     /// TOML file; `node.default.toml` explains every key. Variables AISLE_NODE_… win over it
     #[arg(long)]
     config: PathBuf,
+    /// Instead of running a node, tell the one that runs with this configuration
+    #[command(subcommand)]
+    wish: Option<Wish>,
 }
 
 impl Node {
@@ -26,8 +30,11 @@ impl Node {
     /// # Errors
     /// When it cannot start, or not go on.
     pub async fn run(self) -> Result<()> {
-        let Self { config } = self;
+        let Self { config, wish } = self;
         let config: NodeConfig = load(&Sources { role: "node", file: Some(config) }, &json!({}))?;
+        if let Some(wish) = wish {
+            return node_operator::tell(&config.data_dir, &wish).await;
+        }
         let telemetry = telemetry::init(config.telemetry.clone())?;
         let end = asked_to_end()?;
         let app = NodeApp::build(config, SystemClock::new()).await.context("failed to start the node")?;

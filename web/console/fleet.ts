@@ -25,10 +25,20 @@ const LOSSES: Readonly<Record<LossKind, TextKey>> = {
   receiver_restored: "loss.receiver_restored",
   unknown: "loss.unknown",
 };
+const REJECTED: Readonly<Record<string, TextKey>> = {
+  unreadable: "rejected.unreadable",
+  wrong_key: "rejected.wrong_key",
+  not_here: "rejected.not_here",
+  programme: "rejected.programme",
+  time_zone: "rejected.time_zone",
+  too_many: "rejected.too_many",
+};
 const STREAMS: Readonly<Record<string, TextKey>> = { sess: "stream.sess", audit: "stream.audit", reported: "stream.reported", tele: "stream.tele", order: "stream.order", desired: "stream.desired" };
 
 export const alarm = (code: NodeAlarm): { key: TextKey; tone: Tone } => (Object.hasOwn(ALARMS, code) ? ALARMS[code] : ALARMS.unknown);
 export const loss = (kind: LossKind): TextKey => (Object.hasOwn(LOSSES, kind) ? LOSSES[kind] : LOSSES.unknown);
+/** Why a store did not accept a document; a code of a newer store speaks for itself. */
+export const rejection = (code: string): TextKey | undefined => (Object.hasOwn(REJECTED, code) ? REJECTED[code] : undefined);
 export const stream = (name: string): TextKey | undefined => (Object.hasOwn(STREAMS, name) ? STREAMS[name] : undefined);
 
 /** What the node says is wrong, beyond what stands beside it anyway. */
@@ -45,7 +55,7 @@ export function need(link: NodeLink, health: NodeHealth): number {
   const tones = alarms(health).map((code) => alarm(code).tone);
   if (health.held.length > 0 || tones.includes("danger")) return 3;
   if (health.active && link.state === "lost") return 2;
-  return tones.length > 0 || link.quarantined > 0 ? 1 : 0;
+  return tones.length > 0 || link.quarantined > 0 || health.rejected.length > 0 ? 1 : 0;
 }
 
 const SIZES = ["byte", "kilobyte", "megabyte", "gigabyte"] as const;

@@ -1,4 +1,4 @@
-//! The fleet as operators see it: links, what each node says of itself, what it lost, what it has not applied, what is held.
+//! The fleet as operators see it: links, what each node says of itself, what it lost, what it has not settled, what is held.
 //!
 //! Owns the reading of `Fleet` from rows. Takes nothing but the database and the stores' names; emits wire types. A report that cannot be
 //! read is left out: one new field of a newer node must not blind the console.
@@ -6,8 +6,9 @@
 use std::collections::HashMap;
 
 use aisle_schemas::{
+    document::{Override, override_key},
     event::Event,
-    http::cloud::{Fleet, HeldStream, LossView, NodeHealth},
+    http::cloud::{Fleet, HeldStream, LossView, NodeHealth, OverrideView, RejectedDocument},
     ids::NodeId,
     log::NodeReport,
     record::{Body, NODE_SELF, REPORTED_SET},
@@ -15,15 +16,17 @@ use aisle_schemas::{
 use aisle_store::{
     Db, StoreError,
     down::{self, Behind},
-    hold, loss, node, quarantine,
+    down_status, hold, loss, node, quarantine,
     reported::{self, ReportedRow},
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{live_store, settings::Settings};
 
 /// Quarantined records that the fleet view lists.
 const QUARANTINE_SHOWN: u32 = 200;
+/// Rejected documents, and overrides, that it lists of all stores together.
+const DOCUMENTS_SHOWN: u32 = 1_000;
 
 fn by_node<T>(rows: Vec<(NodeId, T)>) -> HashMap<NodeId, Vec<T>> {
     let mut map: HashMap<NodeId, Vec<T>> = HashMap::new();
@@ -44,6 +47,31 @@ fn report((node, document): (NodeId, ReportedRow)) -> Option<(NodeId, NodeReport
     }
 }
 
+/// What a store's staff show instead of a document.
+fn shown((node, document): (NodeId, ReportedRow)) -> Option<(NodeId, OverrideView)> {
+    match Body::parse(REPORTED_SET, &document.key, &document.body) {
+        Ok(Body::OverrideReported(shown)) => {
+            let Override { body: _, reason, by, ttl_s, at } = *shown;
+            let (_, key) = document.key.split_once('/')?;
+            let until = at.checked_add_signed(TimeDelta::seconds(i64::from(ttl_s)))?;
+            Some((node, OverrideView { key: key.to_owned(), reason, by, at, until }))
+        }
+        Ok(_) => None,
+        Err(error) => {
+            tracing::debug!(%node, %error, "an override is not shown");
+            None
+        }
+    }
+}
+
+/// What staff show at a store instead of the document `key`, if the store says so.
+pub async fn override_of(db: &Db, node: &NodeId, key: &str) -> Result<Option<OverrideView>, StoreError> {
+    let documents = reported::of_node(&mut db.read().await?, node).await?;
+    let wanted = override_key(key);
+    let found = documents.into_iter().find(|document| document.key == wanted);
+    Ok(found.and_then(|document| shown((node.clone(), document))).map(|(_, view)| view))
+}
+
 /// When the record was written; none where its bytes are not a record.
 fn written_at(event: &[u8]) -> Option<DateTime<Utc>> {
     Event::parse(event).ok().map(|event| event.time)
@@ -57,6 +85,11 @@ pub async fn fleet(db: &Db, settings: &Settings, now: DateTime<Utc>) -> Result<F
     let mut held: HashMap<NodeId, Vec<HeldStream>> = by_node(hold::all(connection).await?);
     let mut behind: HashMap<NodeId, Behind> = down::behind(connection).await?.into_iter().collect();
     let mut reports: HashMap<NodeId, NodeReport> = reported::of_key(connection, NODE_SELF).await?.into_iter().filter_map(report).collect();
+    let rejected = down_status::rejected(connection, DOCUMENTS_SHOWN).await?;
+    let mut rejected: HashMap<NodeId, Vec<RejectedDocument>> =
+        by_node(rejected.into_iter().map(|(node, key, code)| (node, RejectedDocument { key, code })).collect());
+    let overrides = reported::overrides(connection, DOCUMENTS_SHOWN).await?;
+    let mut overrides: HashMap<NodeId, Vec<OverrideView>> = by_node(overrides.into_iter().filter_map(shown).collect());
     let (mut nodes, mut health) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
     for row in rows {
         let node = row.node.clone();
@@ -71,6 +104,8 @@ pub async fn fleet(db: &Db, settings: &Settings, now: DateTime<Utc>) -> Result<F
             held: held.remove(&node).unwrap_or_default(),
             documents_behind: behind.documents,
             behind_since: behind.oldest.as_deref().and_then(written_at),
+            rejected: rejected.remove(&node).unwrap_or_default(),
+            overrides: overrides.remove(&node).unwrap_or_default(),
             orders_waiting: behind.orders,
             node,
         });

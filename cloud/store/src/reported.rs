@@ -62,6 +62,13 @@ pub async fn of_key(conn: &mut Conn, key: &str) -> Result<Vec<(NodeId, ReportedR
     Ok(rows.into_iter().map(|(Text(node), key, Json(body), at)| (node, ReportedRow { key, body, at })).collect())
 }
 
+/// What staff show instead of documents, by node and key; at most `limit`.
+pub async fn overrides(conn: &mut Conn, limit: u32) -> Result<Vec<(NodeId, ReportedRow)>, StoreError> {
+    type Row = (Text<NodeId>, String, Json<Box<RawValue>>, DateTime<Utc>);
+    let rows: Vec<Row> = run!(conn, fetch_all: Row, "reported/overrides.sql", limit)?;
+    Ok(rows.into_iter().map(|(Text(node), key, Json(body), at)| (node, ReportedRow { key, body, at })).collect())
+}
+
 /// All documents of a node, by key.
 pub async fn of_node(conn: &mut Conn, node: &NodeId) -> Result<Vec<ReportedRow>, StoreError> {
     type Row = (String, Json<Box<RawValue>>, DateTime<Utc>);

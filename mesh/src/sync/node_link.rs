@@ -75,6 +75,8 @@ pub enum NodeLinkInput {
     /// An ACK left, which is as good as a heartbeat.
     AckSent,
     Reclaimed,
+    /// An operator wants a new epoch of the log.
+    Truncated,
     Stop,
 }
 
@@ -149,6 +151,8 @@ pub struct NodeLink {
     session: Option<Session>,
     /// Highest of this session.
     term: Option<Term>,
+    /// An operator wants a new epoch; it begins with what the next WELCOME says of the peer.
+    truncating: bool,
     step: u64,
     /// n of AS-024.
     failures: u32,
@@ -159,7 +163,16 @@ pub struct NodeLink {
 impl NodeLink {
     /// Down, and due to dial at once.
     pub fn new(now: Moment) -> Self {
-        Self { state: State::Down { dial_at: now }, session: None, term: None, step: 0, failures: 0, heard_at: now, heartbeat_at: now }
+        Self {
+            state: State::Down { dial_at: now },
+            session: None,
+            term: None,
+            truncating: false,
+            step: 0,
+            failures: 0,
+            heard_at: now,
+            heartbeat_at: now,
+        }
     }
 
     pub fn session(&self) -> Option<Session> {
@@ -243,7 +256,10 @@ impl NodeLink {
                 State::Returning { view, cursors, credit, down } => self.adopt(turn, view, cursors, credit, down, out),
                 other => self.state = other,
             },
-            Input::EpochBegun { step } if step == self.step && matches!(self.state, State::Renewing) => self.hang(turn, None, out),
+            Input::EpochBegun { step } if step == self.step && matches!(self.state, State::Renewing) => {
+                self.truncating = false;
+                self.hang(turn, None, out);
+            }
             Input::StepFailed { step } if step == self.step => {
                 out.push(Output::Count(Counted::StorageFailed));
                 match self.state {
@@ -259,6 +275,12 @@ impl NodeLink {
             Input::AckHello | Input::Stalled if self.is_open() => self.lose_step(turn, out),
             Input::AckSent => self.heartbeat_at = turn.now.plus(HEARTBEAT),
             Input::Reclaimed if self.is_halted() => self.state = State::Down { dial_at: turn.now },
+            Input::Truncated => {
+                self.truncating = true;
+                if self.is_open() {
+                    self.lose_step(turn, out);
+                }
+            }
             Input::Stop => {
                 let connected =
                     !matches!(self.state, State::Down { .. } | State::Starting | State::Dialling | State::Halted | State::Stopped);
@@ -420,7 +442,7 @@ impl NodeLink {
                 out.push(NodeLinkOutput::Alarm(Alarm::Unsupported));
                 self.hang(turn, Some(retry.unwrap_or(CLONE_QUIET)), out);
             }
-            WelcomeCode::DiskBehind => self.renew(turn, EpochReason::DiskBehind, Alarm::DiskBehind, welcome, out),
+            WelcomeCode::DiskBehind => self.renew(turn, EpochReason::DiskBehind, Some(Alarm::DiskBehind), welcome, out),
             WelcomeCode::Superseded => self.halt(Alarm::Superseded, out),
             WelcomeCode::Replaced => self.halt(Alarm::Replaced, out),
             WelcomeCode::Unknown => out.push(NodeLinkOutput::Count(Counted::Unexpected)),
@@ -434,10 +456,13 @@ impl NodeLink {
         };
         let cursor = |stream| welcome.cursors.get(stream).copied().unwrap_or_default();
         if view.send.streams.iter().any(|(stream, state)| cursor(stream) >= state.next) {
-            return self.renew(turn, EpochReason::DiskBehind, Alarm::DiskBehind, welcome, out);
+            return self.renew(turn, EpochReason::DiskBehind, Some(Alarm::DiskBehind), welcome, out);
         }
         if view.send.streams.iter().any(|(stream, state)| is_behind(stream, cursor(stream), state.kept)) {
-            return self.renew(turn, EpochReason::PeerBehind, Alarm::PeerBehind, welcome, out);
+            return self.renew(turn, EpochReason::PeerBehind, Some(Alarm::PeerBehind), welcome, out);
+        }
+        if self.truncating {
+            return self.renew(turn, EpochReason::Operator, None, welcome, out);
         }
         if view.send.streams.iter().any(|(stream, state)| cursor(stream) < state.acked) {
             self.step += 1;
@@ -466,7 +491,7 @@ impl NodeLink {
         out.push(NodeLinkOutput::AdoptDown { step: self.step, epoch: down });
     }
 
-    fn renew(&mut self, turn: &mut Turn<'_>, reason: EpochReason, alarm: Alarm, welcome: &Welcome, out: &mut Vec<NodeLinkOutput>) {
+    fn renew(&mut self, turn: &mut Turn<'_>, reason: EpochReason, alarm: Option<Alarm>, welcome: &Welcome, out: &mut Vec<NodeLinkOutput>) {
         self.step += 1;
         self.state = State::Renewing;
         let request = EpochRequest {
@@ -477,7 +502,8 @@ impl NodeLink {
             mark_min: welcome.mark.unwrap_or(Mark::ZERO),
             session_min: welcome.session.map_or(0, |session| session.counter),
         };
-        out.extend([NodeLinkOutput::Alarm(alarm), NodeLinkOutput::BeginEpoch { step: self.step, request }]);
+        out.extend(alarm.map(NodeLinkOutput::Alarm));
+        out.push(NodeLinkOutput::BeginEpoch { step: self.step, request });
     }
 
     fn halt(&mut self, alarm: Alarm, out: &mut Vec<NodeLinkOutput>) {

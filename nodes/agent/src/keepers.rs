@@ -1,6 +1,6 @@
-//! What is done as time passes, beside the actors: the time is saved, the journal forgets, the node reports itself.
+//! What is done as time passes, beside the actors: the time is saved, overrides end, the journal forgets, the node reports itself.
 //!
-//! Owns when each is due. Takes both clocks, at each tick. Emits what the three emit. On failure: whoever runs the node is told, and the node
+//! Owns when each is due. Takes both clocks, at each tick. Emits what the four emit. On failure: whoever runs the node is told, and the node
 //! ends; what the journal refused for want of room is due again.
 use std::time::Duration;
 
@@ -12,12 +12,13 @@ use crate::fatal::{Fatal, FatalError};
 use crate::journal::{Journal, JournalError};
 use crate::lasting_clock::TimeKeeper;
 use crate::now::Now;
+use crate::overrides;
 use crate::report::Reporter;
 
 /// How often the journal forgets what is old, and the node looks at itself.
 const UPKEEP: Duration = Duration::from_secs(60);
 
-/// The three.
+/// The four.
 pub struct Keepers {
     journal: Journal,
     time: TimeKeeper,
@@ -41,6 +42,12 @@ impl Keepers {
     pub async fn tick(&mut self, now: Now) {
         if let Err(error) = self.time.keep(now).await {
             self.fatal.report(FatalError::Journal(error));
+        }
+        match overrides::end_due(&self.journal, now.mono).await {
+            Ok(()) => {}
+            // It is due again at the next tick.
+            Err(error) if error.is_refusal() => tracing::warn!(%error, "overrides whose time is spent are still shown"),
+            Err(error) => self.fatal.report(FatalError::Journal(error)),
         }
         if now.mono >= self.upkeep_at {
             self.upkeep_at = now.mono.plus(UPKEEP);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use aisle_mesh::clock::Clock;
 use aisle_mesh::link::LinkConfig;
 use aisle_mesh::sync::log::Logged;
-use aisle_mesh::sync::node_driver::{LinkStatus, NodeSync, NodeSyncConfig, NodeSyncHandle};
+use aisle_mesh::sync::node_driver::{LinkStatus, NodeSync, NodeSyncConfig, NodeSyncHandle, OperatorHandle};
 use aisle_mesh::sync::node_peer::NodeIntroduction;
 use aisle_mesh::sync::transport::MqttTransport;
 use aisle_schemas::ids::NodeId;
@@ -71,6 +71,12 @@ impl Uplink {
     #[must_use]
     pub fn status(&self) -> watch::Receiver<LinkStatus> {
         self.status.clone()
+    }
+
+    /// What an operator at the box may decide about the link.
+    #[must_use]
+    pub fn operator(&self) -> OperatorHandle {
+        self.sync.operator()
     }
 
     /// Says that the node stops, and hangs up.

@@ -47,6 +47,8 @@ pub enum Auth {
     Staff,
     /// Cookie of a device session at the node.
     Device,
+    /// `Authorization: Bearer` key that lies on the box beside the journal, from the box itself.
+    Operator,
     /// Visit token in the path: who holds it acts for the visit.
     Visit,
     /// `Authorization: Bearer` key of an integration.

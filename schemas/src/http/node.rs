@@ -70,6 +70,8 @@ pub struct NodeOverview {
 pub enum CloudLink {
     Open,
     Cut,
+    /// Another box has this one's place, or its history: it sends nothing more until an operator re-claims it, on the box and in the cloud.
+    Halted,
 }
 
 /// All routes of a node, pages aside.
@@ -87,13 +89,19 @@ pub const ROUTES: &[Route] = &[
         None,
         "A touch or an approach, by nobody in particular",
     ),
+    route(Put, "/v1/screens/{screen}/override", Device, Some("OverrideRequest"), 204, None, "Show something else for a while"),
+    route(Delete, "/v1/screens/{screen}/override", Device, None, 204, None, "Show what the cloud wants again"),
     stream("/v1/nfc/{display}/events", Device, &[("show", "NfcShow")], "What this display shows"),
     route(Post, "/v1/nfc/{display}/taps", Device, Some("NfcTap"), 202, None, "The display was touched"),
+    route(Put, "/v1/nfc/{display}/override", Device, Some("OverrideRequest"), 204, None, "Invite with something else for a while"),
+    route(Delete, "/v1/nfc/{display}/override", Device, None, 204, None, "Invite as the cloud wants again"),
     stream("/v1/doors/{touchpoint}/events", Device, &[("code", "DoorCode")], "The door's check-in code"),
     route(Post, "/v1/sensors/{touchpoint}/counts", Device, Some("ZoneCount"), 204, None, "How many people a sensor counts"),
     route(Post, "/v1/checkins", Public, Some("NodeCheckIn"), 201, Some("NodeCheckedIn"), "Check in at the door"),
     route(Post, "/v1/visits/{token}/zones", Visit, Some("ZoneEntered"), 204, None, "Enter a zone"),
     route(Post, "/v1/visits/{token}/checkout", Visit, None, 204, None, "Check out"),
+    route(Post, "/v1/operator/reclaim", Operator, None, 202, None, "A halted box connects again (AS-067)"),
+    route(Post, "/v1/operator/new-epoch", Operator, None, 202, None, "The log begins a new epoch at its next HELLO (AS-061)"),
     route(Get, "/v1/status", Public, None, 200, Some("NodeOverview"), "The node at a glance"),
     route(Get, "/healthz", Public, None, 200, None, "The process lives"),
     route(Get, "/readyz", Public, None, 200, None, "The node serves"),

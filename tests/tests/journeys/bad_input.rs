@@ -31,6 +31,7 @@ fn name(auth: Auth) -> &'static str {
         Auth::Device => "device",
         Auth::Visit => "visit",
         Auth::Integration => "integration",
+        Auth::Operator => "operator",
     }
 }
 
@@ -104,7 +105,7 @@ async fn abuse(route: &Route, callers: &Callers) -> Result<u64> {
     let mut sent = 0;
     match route.auth {
         Auth::Public | Auth::Visit => {}
-        Auth::Customer | Auth::Staff | Auth::Device | Auth::Integration => {
+        Auth::Customer | Auth::Staff | Auth::Device | Auth::Integration | Auth::Operator => {
             let refused = problem(json(stranger, right.clone()), &what("unauthorised")).await?;
             ensure!(refused.status == 401, "{}: {refused:?}", what("unauthorised"));
             sent += 1;
@@ -173,7 +174,12 @@ async fn every_route_answers_bad_input_with_a_typed_error_and_changes_nothing() 
         let mut parameters = parameters.clone();
         parameters.insert("touchpoint", id.to_owned());
         let callers = Callers {
-            by_auth: BTreeMap::from([("public", at_node.clone()), ("visit", at_node.clone()), ("device", device.api().clone())]),
+            by_auth: BTreeMap::from([
+                ("public", at_node.clone()),
+                ("visit", at_node.clone()),
+                ("device", device.api().clone()),
+                ("operator", at_node.clone()),
+            ]),
             parameters,
         };
         let of_kind = |route: &&Route| route.auth == Auth::Device && route.path.starts_with(&format!("/v1/{noun}/"));

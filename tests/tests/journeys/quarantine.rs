@@ -9,14 +9,16 @@ use aisle_mesh::link::LinkConfig;
 use aisle_mesh::sync::node_driver::{NodeSync, NodeSyncConfig, NodeSyncHandle};
 use aisle_mesh::sync::node_peer::NodeIntroduction;
 use aisle_mesh::sync::transport::MqttTransport;
+use aisle_node::operator::read_key;
 use aisle_schemas::event::{Event, EventType, Source};
 use aisle_schemas::http::cloud::{Fleet, OperatorDecision, QuarantineFate, QuarantineView};
+use aisle_schemas::http::node::CloudLink;
 use aisle_schemas::ids::{EventId, NodeId, VisitId};
 use aisle_schemas::limits::{KEEP_ALIVE, PACKET_BYTES_MAX, POISON_HOLD, RECEIVE_MAX_NODE, WINDOW_NODE};
 use aisle_schemas::record::Body;
 use aisle_schemas::sync::Stream;
 use aisle_schemas::visit::{CloseReason, Hlc, VisitClosed};
-use aisle_sim::client::Staff;
+use aisle_sim::client::{Api, Staff};
 use aisle_sim::hollow::{Gauges, HollowLog};
 use aisle_tests::world::{Profile, World, WorldPlan};
 use aisle_tests::{eventually, within};
@@ -102,7 +104,7 @@ async fn a_box_ahead_of_the_cloud_is_taken_back_its_stream_let_go_and_its_record
     assert_eq!(second.log.waiting() as u64, held + MORE, "it goes on accepting");
     decide(&operator, &format!("/v1/fleet/{node}/reclaim")).await?;
     assert!(operator.fleet().await?.health[0].reclaim);
-    second.sync.reclaim().await;
+    second.sync.operator().reclaim().await;
 
     let on_hold = |fleet: &Fleet| fleet.health[0].held.iter().any(|held| held.stream == Stream::Sess);
     let stopped = fleet(&operator, "the stream is held", on_hold).await;
@@ -127,5 +129,25 @@ async fn a_box_ahead_of_the_cloud_is_taken_back_its_stream_let_go_and_its_record
     assert_eq!(settled.settled.map(|settled| settled.fate), Some(QuarantineFate::Discarded));
     fleet(&operator, "one is settled", |fleet| fleet.quarantine_open == held + MORE - 1).await;
     second.sync.stop().await;
+
+    // Now the store's own box comes back, whose history ended with that. It goes on alone until it is re-claimed, in the cloud and on the box.
+    world.stores[0].run().await?;
+    let store = &world.stores[0];
+    store.says("its box has stopped sending", |status| status.cloud == CloudLink::Halted).await;
+    let member = world.member("zoe-lovelace", &[]).await?;
+    world.enter(&member, 0).await?;
+    let waiting = store.says("what is not sent is shown", |status| status.pending > 0).await;
+    assert_eq!(waiting.cloud, CloudLink::Halted);
+    let key = read_key(store.folder())?;
+    let at_the_box = Api::new(&store.target.http)?.with_bearer(&key.token);
+    decide(&operator, &format!("/v1/fleet/{node}/reclaim")).await?;
+    at_the_box.tell(reqwest::Method::POST, "/v1/operator/reclaim", None::<&()>).await?;
+    let floor = store.floor()?;
+    within("it is in step again", REDIAL, async || {
+        floor.status().await.ok().filter(|status| status.cloud == CloudLink::Open && status.pending == 0)
+    })
+    .await;
+    let begun = fleet(&operator, "nothing of it was lost", |fleet| fleet.health[0].losses.is_empty() && !fleet.health[0].reclaim).await;
+    assert_eq!(begun.nodes[0].node, node);
     world.stop().await
 }

@@ -1,17 +1,18 @@
-//! Owns one node in full: alarms, what stands still, room on its disk, what it has not applied, what it lost, and what an operator may do.
+//! Owns one node in full: alarms, what stands still, room on its disk, which documents are not in force and why, what it lost, and what an
+//! operator may do.
 import { Fragment } from "preact";
 import { useState } from "preact/hooks";
-import { ago, count } from "../../shared/format.ts";
-import type { HeldStream, LossView, NodeHealth, NodeLink, NodeReport } from "../../shared/types.ts";
+import { ago, count, dayAndClock } from "../../shared/format.ts";
+import type { HeldStream, LossView, NodeHealth, NodeLink, NodeReport, OverrideView, RejectedDocument } from "../../shared/types.ts";
 import { Button } from "../../shared/ui/button.tsx";
 import { Badge, Notice, Progress } from "../../shared/ui/feedback.tsx";
 import { locale } from "../../shared/ui/locale.ts";
 import { toast } from "../../shared/ui/toast.tsx";
-import { alarm, alarms, loss, part, size, stream } from "../fleet.ts";
+import { alarm, alarms, loss, part, rejection, size, stream } from "../fleet.ts";
 import { t } from "../texts.ts";
 import { Decide, mayDecide } from "./decide.tsx";
 
-type Decision = { readonly kind: "reclaim" } | { readonly kind: "unhold"; readonly held: HeldStream };
+type Decision = { readonly kind: "reclaim" } | { readonly kind: "unhold"; readonly held: HeldStream } | { readonly kind: "clear"; readonly shown: OverrideView };
 
 const streamName = (name: string): string => {
   const key = stream(name);
@@ -77,6 +78,8 @@ export function NodePanel({ link, health, onChanged }: { link: NodeLink; health:
         <dt>{t("fleet.software")}</dt>
         <dd>{(report?.software ?? link.software) || "–"}</dd>
       </dl>
+      {health.overrides.length > 0 ? <Overrides overrides={health.overrides} onClear={operator ? (shown) => setDecision({ kind: "clear", shown }) : undefined} /> : null}
+      {health.rejected.length > 0 ? <Rejected rejected={health.rejected} /> : null}
       {report ? <p class="small quiet">{t("fleet.report_old", { ago: since(report.at) })}</p> : null}
       <section class="stack-2">
         <h3>{t("fleet.losses")}</h3>
@@ -92,6 +95,16 @@ export function NodePanel({ link, health, onChanged }: { link: NodeLink; health:
       {decision?.kind === "reclaim" ? (
         <Decide title={t("fleet.reclaim")} text={t("fleet.reclaim_text")} verb={t("fleet.reclaim")} path={`/v1/fleet/${encodeURIComponent(health.node)}/reclaim`} onDone={() => done(t("fleet.reclaimed"))} onClose={() => setDecision(undefined)} />
       ) : null}
+      {decision?.kind === "clear" ? (
+        <Decide
+          title={t("fleet.override_clear")}
+          text={t("fleet.override_clear_text")}
+          verb={t("fleet.override_clear")}
+          path={`/v1/fleet/${encodeURIComponent(health.node)}/overrides/${decision.shown.key.split("/").map(encodeURIComponent).join("/")}/clear`}
+          onDone={() => done(t("fleet.override_cleared"))}
+          onClose={() => setDecision(undefined)}
+        />
+      ) : null}
       {decision?.kind === "unhold" ? (
         <Decide
           title={t("fleet.unhold")}
@@ -103,6 +116,46 @@ export function NodePanel({ link, health, onChanged }: { link: NodeLink; health:
         />
       ) : null}
     </div>
+  );
+}
+
+function Overrides({ overrides, onClear }: { overrides: readonly OverrideView[]; onClear: ((shown: OverrideView) => void) | undefined }) {
+  return (
+    <Notice tone="warning" title={t("fleet.overrides")}>
+      <ul class="losses">
+        {overrides.map((shown) => (
+          <li key={shown.key}>
+            <strong class="mono">{shown.key}</strong>
+            <span>{shown.reason}</span>
+            <span class="small quiet num">{t("fleet.override_by", { by: shown.by === "operator" ? t("fleet.override_operator") : shown.by, until: dayAndClock(shown.until, locale.value) })}</span>
+            {onClear ? (
+              <div class="row">
+                <Button onPress={() => onClear(shown)}>{t("fleet.override_clear")}</Button>
+              </div>
+            ) : null}
+          </li>
+        ))}
+      </ul>
+    </Notice>
+  );
+}
+
+function Rejected({ rejected }: { rejected: readonly RejectedDocument[] }) {
+  return (
+    <section class="stack-2">
+      <h3>{t("fleet.rejected")}</h3>
+      <ul class="losses">
+        {rejected.map(({ key, code }) => {
+          const words = rejection(code);
+          return (
+            <li key={key}>
+              <strong class="mono">{key}</strong>
+              <span>{words ? t(words) : code}</span>
+            </li>
+          );
+        })}
+      </ul>
+    </section>
   );
 }
 

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import de from "../../shared/locales/console.de.json";
 import type { LossKind, LossView, NodeAlarm, NodeHealth, NodeLink } from "../../shared/types.ts";
-import { alarm, alarms, loss, lostRecords, need, part, readable, size, stream } from "../fleet.ts";
+import { alarm, alarms, loss, lostRecords, need, part, readable, rejection, size, stream } from "../fleet.ts";
 
 const link = (state: NodeLink["state"], quarantined = 0): NodeLink => ({ node: "t.s1.n1", state, seen_at: null, since: null, pending: 0, software: "", applied: 0, quarantined });
 const health = (alarms: NodeAlarm[], held = 0): NodeHealth => ({
@@ -16,6 +16,8 @@ const health = (alarms: NodeAlarm[], held = 0): NodeHealth => ({
   held: Array.from({ length: held }, () => ({ stream: "sess", cursor: "1", poison_run: 50, since: "2026-11-24T09:12:03Z" })),
   documents_behind: 0,
   behind_since: null,
+  rejected: [],
+  overrides: [],
   orders_waiting: 0,
 });
 const lost = (kind: LossKind, records: number): LossView => ({ stream: "tele", kind, records, bytes: 0, epoch: "1-0000000000000000", from: "1", to: "2", at: "2026-11-24T09:12:03Z" });
@@ -24,12 +26,14 @@ describe("words", () => {
   it("has some for every alarm, loss and stream", () => {
     for (const code of ["storage_nearly_full", "storage_full", "disk_full", "identity_in_use", "clock_off", "certificate_due", "disk_behind", "stream_held"] as const) expect(de).toHaveProperty([alarm(code).key]);
     for (const kind of ["hole", "unkept", "budget", "disk_full", "ambiguous", "receiver_restored", "unknown"] as const) expect(de).toHaveProperty([loss(kind)]);
+    for (const code of ["unreadable", "wrong_key", "not_here", "programme", "time_zone", "too_many"]) expect(de).toHaveProperty([rejection(code)!]);
     for (const name of ["sess", "audit", "reported", "tele", "order", "desired"]) expect(de).toHaveProperty([stream(name)!]);
   });
   it("calls what a newer cloud says unknown", () => {
     expect(alarm("toString" as NodeAlarm).key).toBe("alarm.unknown");
     expect(loss("constructor" as LossKind)).toBe("loss.unknown");
     expect(stream("valueOf")).toBeUndefined();
+    expect(rejection("constructor")).toBeUndefined();
   });
 });
 
@@ -57,6 +61,7 @@ describe("need", () => {
     expect(order).toEqual([3, 2, 1, 0]);
     expect(need(link("lost"), { ...health([]), active: false })).toBe(0);
     expect(need(link("online"), { ...health([]), report: null })).toBe(0);
+    expect(need(link("online"), { ...health([]), rejected: [{ key: "screen/x", code: "not_here" }] })).toBe(1);
   });
 });
 

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use aisle_schemas::{
+    document::DocumentReport,
     event::{Event, EventError, TYPE_LOG_CORRUPT},
     http::cloud::LossView,
     ids::{EventId, NodeId, VisitId, VisitToken},
@@ -18,7 +19,7 @@ use aisle_schemas::{
     visit::{CheckInRefused, CloseReason, CloseVisit, DeviceAttached, OrderDone, VisitClosed, VisitOpened, VisitSeen, VisitSignal},
 };
 use aisle_store::{
-    Db, DownStream, DownWrite, LoggedDown, Message, OutboxNew, OutboxRow, StoreError, Tx, counter, down, loss, outbox,
+    Db, DownStream, DownWrite, LoggedDown, Message, OutboxNew, OutboxRow, StoreError, Tx, counter, down, down_status, loss, outbox,
     reported::{self, ReportedAt},
     surface,
     visit::{self, NewVisit, Signals},
@@ -63,6 +64,10 @@ impl From<StoreError> for EffectError {
 const LATE_MAX: TimeDelta = TimeDelta::hours(72);
 /// How far ahead of us a record logged again may be dated (AS-052).
 const AHEAD_MAX: TimeDelta = TimeDelta::days(1);
+/// Reports on desired documents begin with it.
+const STATUS: &str = "desired/";
+/// Overrides begin with it.
+const OVERRIDE: &str = "override/";
 /// Refusal reasons that are counted by name; others would make an unbounded set of counters.
 const REFUSALS: [&str; 7] = ["malformed", "forged", "expired", "wrong_store", "replayed", "pass_invalid", "not_ready"];
 
@@ -81,6 +86,8 @@ pub struct Effects<'a> {
     outbox: Vec<OutboxNew>,
     down: Vec<DownWrite>,
     plays: Vec<Play>,
+    /// What the node says of desired documents, by key.
+    documents: Vec<(String, DocumentReport)>,
     /// Signals of visits that are not noted yet.
     signals: Vec<Signal>,
     losses: Vec<LossView>,
@@ -113,6 +120,7 @@ impl<'a> Effects<'a> {
             outbox: Vec::new(),
             down: Vec::new(),
             plays: Vec::new(),
+            documents: Vec::new(),
             signals: Vec::new(),
             losses: Vec::new(),
             redriven: false,
@@ -129,6 +137,7 @@ impl<'a> Effects<'a> {
         self.outbox.clear();
         self.down.clear();
         self.plays.clear();
+        self.documents.clear();
         self.signals.clear();
         self.losses.clear();
     }
@@ -139,6 +148,7 @@ impl<'a> Effects<'a> {
         surface::add_plays(tx, self.node, &self.plays).await?;
         self.plays.clear();
         let outbox = outbox::put(tx, db, std::mem::take(&mut self.outbox)).await?;
+        down_status::settle(tx, self.node, &std::mem::take(&mut self.documents)).await?;
         let logged = down::enqueue(tx, &std::mem::take(&mut self.down)).await?;
         Ok(Written { outbox, logged, losses: std::mem::take(&mut self.losses) })
     }
@@ -179,12 +189,20 @@ impl<'a> Effects<'a> {
             }
             Body::LogEpochBegun(_) => Ok(counter::add_in(tx, "log_epochs", &self.node.to_string(), 1).await?),
             Body::LogLost(lost) => self.lost(tx, *lost).await,
-            Body::ScreenReported(_) | Body::NfcReported(_) | Body::ZoneReported(_) | Body::NodeReported(_) => {
+            Body::ScreenReported(_) | Body::NfcReported(_) | Body::ZoneReported(_) | Body::NodeReported(_) | Body::OverrideReported(_) => {
                 self.report(tx, place, subject, event).await
+            }
+            Body::DocumentReported(report) => {
+                self.report(tx, place, subject, event).await?;
+                if let Some((_, key)) = subject.split_once('/') {
+                    self.documents.push((key.to_owned(), *report));
+                }
+                Ok(())
             }
             Body::AdmitVisit(_)
             | Body::CloseVisit(_)
             | Body::TapKept(_)
+            | Body::ClearOverride(_)
             | Body::ScreenCommanded(_)
             | Body::StoreDesired(_)
             | Body::ScreenDesired(_)
@@ -382,6 +400,10 @@ impl<'a> Effects<'a> {
         let body = event.data.as_deref().filter(|_| !event.deletes());
         let at = ReportedAt { epoch: place.epoch, seq: place.seq, at: event.time };
         reported::put(tx, self.node, key, body, at).await?;
+        if key.starts_with(STATUS) || key.starts_with(OVERRIDE) {
+            // Nobody is told at once: a fill brings thousands of them, and consoles look at the fleet by themselves.
+            return Ok(());
+        }
         // One message per key is enough, however many revisions the batch holds: its reader looks at the table.
         let message = Message::Reported { node: self.node.clone(), key: key.to_owned() };
         if !self.outbox.iter().any(|waiting| waiting.message == message) {

@@ -16,7 +16,11 @@ pub async fn status(shared: web::Data<Shared>) -> HttpResponse {
     HttpResponse::Ok().json(NodeOverview {
         store: shared.store.clone(),
         visits_open: *shared.faces.visits_open.borrow(),
-        cloud: if link.open { CloudLink::Open } else { CloudLink::Cut },
+        cloud: match (link.open, link.halted) {
+            (true, _) => CloudLink::Open,
+            (false, true) => CloudLink::Halted,
+            (false, false) => CloudLink::Cut,
+        },
         pending: shared.journal.pending(),
         report: report(shared.journal.storage(now), &link, now),
         at: now,

@@ -40,6 +40,7 @@ pub(super) async fn begin(
         }
     }
     let lost = drop_ambiguous(rows, old, *peer_epoch, peer_cursors).await?;
+    super::documents::drop_markers(rows).await?;
     sqlx::query(include_str!("sql/renumber_negative.sql")).bind(old.to_string()).execute(&mut *rows).await?;
     sqlx::query(include_str!("sql/renumber_positive.sql")).execute(&mut *rows).await?;
     sqlx::query(include_str!("sql/drop_applied.sql")).execute(&mut *rows).await?;
@@ -90,6 +91,7 @@ const fn cause(reason: EpochReason) -> EpochCause {
         // A peer that knows another log needs all of this one.
         EpochReason::PeerBehind | EpochReason::PeerForeign => EpochCause::PeerBehind,
         EpochReason::RowsMissing => EpochCause::RowsMissing,
+        EpochReason::Operator => EpochCause::Operator,
     }
 }
 

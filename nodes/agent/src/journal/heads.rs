@@ -2,7 +2,12 @@
 //!
 //! Owns their form in memory. The writer changes a copy and swaps it in after the commit. Emits the states that the sync protocol asks for.
 //! Cannot fail.
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use aisle_mesh::sync::log::{SendState, StreamState};
+use aisle_node_core::document::Equipment;
+use aisle_node_core::monotonic::Monotonic;
 use aisle_schemas::sync::{Class, DownState, Epoch, Mark, PerStream, Seq, Session, Stream};
 
 use super::budget::{self, Usage};
@@ -42,6 +47,10 @@ pub struct Heads {
     pub down: PerStream<Cursor>,
     /// Highest change number of a document.
     pub change: i64,
+    /// What the store has; none before anybody has said so.
+    pub equipment: Option<Arc<Equipment>>,
+    /// Documents instead of which staff show something else, and until when. Devices bound their number.
+    pub overrides: Arc<BTreeMap<String, Monotonic>>,
 }
 
 impl Heads {

@@ -21,7 +21,7 @@ use super::budget::{Budget, Usage};
 use super::heads::{Cursor, Heads};
 use super::record::RecordMaker;
 use super::writer::{Uplink, Work, Writer};
-use super::{Journal, JournalError, QUEUE_MAX, epoch, reserve, upkeep};
+use super::{Journal, JournalError, QUEUE_MAX, documents, epoch, reserve, upkeep};
 
 const FILE: &str = "journal.sqlite";
 const LOCK: &str = "journal.lock";
@@ -166,8 +166,8 @@ fn mark(table: &'static str, value: i64) -> Result<Mark, JournalError> {
     Mark::from_i64(value).ok_or_else(|| JournalError::Unreadable { table, reason: format!("{value} is no mark") })
 }
 
-/// Stream, next, high, acked, base, records, bytes, kept.
-type StreamRow = (String, i64, i64, i64, i64, i64, i64, i64);
+/// Stream, next, high, acked, base, records, bytes, kept, highest deletion purged.
+type StreamRow = (String, i64, i64, i64, i64, i64, i64, i64, i64);
 
 async fn load_heads(connection: &mut SqliteConnection, random: u64) -> Result<Heads, JournalError> {
     let head: Option<(String, i64, i64)> = sqlx::query_as(include_str!("sql/load_log_head.sql")).fetch_optional(&mut *connection).await?;
@@ -188,12 +188,12 @@ async fn load_heads(connection: &mut SqliteConnection, random: u64) -> Result<He
     let streams: Vec<StreamRow> = sqlx::query_as(include_str!("sql/load_log_streams.sql")).fetch_all(&mut *connection).await?;
     let mut up: aisle_schemas::sync::PerStream<StreamState> = Stream::UP.into_iter().map(|stream| (stream, StreamState::EMPTY)).collect();
     let mut usage = aisle_schemas::sync::PerStream::default();
-    for (stream, next, high, acked, base, records, bytes, kept) in streams {
+    for (stream, next, high, acked, base, records, bytes, kept, purged) in streams {
         let of = |value| seq("log_stream", value);
         let stream: Stream = parse("log_stream", &stream)?;
-        // No deletion marker of a document is ever purged here, so class B is whole from its first seq on.
+        // Of documents only deletions go: above the highest that went, class B is whole.
         let kept = match stream.class() {
-            aisle_schemas::sync::Class::B => Seq::new(1),
+            aisle_schemas::sync::Class::B => of(purged)?.next(),
             aisle_schemas::sync::Class::A | aisle_schemas::sync::Class::C => of(kept)?,
         };
         let count = |value: i64| u64::try_from(value).unwrap_or(0);
@@ -214,6 +214,7 @@ async fn load_heads(connection: &mut SqliteConnection, random: u64) -> Result<He
         cursors.set(parse("down_cursor", &stream)?, Cursor { seq: seq("down_cursor", at)?, poison_run });
     }
     let (change,): (i64,) = sqlx::query_as(include_str!("sql/last_change.sql")).fetch_one(&mut *connection).await?;
+    let overrides = documents::load_overrides(connection).await?;
     let lineage = lineage.iter().map(|(epoch,)| parse("log_lineage", epoch)).collect::<Result<_, _>>()?;
     let days = upkeep::load_days(connection).await?;
     Ok(Heads {
@@ -233,5 +234,7 @@ async fn load_heads(connection: &mut SqliteConnection, random: u64) -> Result<He
         down_mark,
         down: cursors,
         change,
+        equipment: None,
+        overrides,
     })
 }

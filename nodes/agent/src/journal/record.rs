@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aisle_mesh::clock::Clock;
-use aisle_schemas::event::{Event, EventType, Source};
+use aisle_schemas::event::{Event, EventError, EventType, Source};
 use aisle_schemas::ids::{EventId, NodeId};
-use aisle_schemas::record::Body;
+use aisle_schemas::record::{Body, REPORTED_SET};
 use aisle_schemas::sync::{Class, Stream};
 use chrono::{DateTime, Utc};
+use serde_json::value::RawValue;
 
 use super::JournalError;
 
@@ -71,14 +72,11 @@ impl RecordMaker {
     /// [`JournalError::TooLarge`].
     pub fn make(&self, body: &Body, subject: String, cause: Cause<'_>) -> Result<NewRecord, JournalError> {
         let Cause { causation, traceparent } = cause;
-        let id = self.id();
-        let mut event = Event::bare(id, self.source.clone(), EventType::literal(body.type_name()), self.clock.now());
-        event.subject = Some(subject.clone());
+        let mut event = self.bare(body.type_name(), &subject);
         event.causationid = causation;
         event.traceparent = traceparent.map(str::to_owned);
-        event.clockok = (!self.clock_ok.load(Ordering::Relaxed)).then_some(false);
-        let data = body.to_raw().map_err(|error| JournalError::TooLarge(aisle_schemas::event::EventError::new("data", error)))?;
-        event.data = Some(data);
+        event.data = Some(raw(body)?);
+        let id = event.id;
         let event = event.to_stored().map_err(JournalError::TooLarge)?;
         let stream = body.stream();
         let key = match stream.class() {
@@ -87,6 +85,44 @@ impl RecordMaker {
         };
         Ok(NewRecord { stream, id, key, event })
     }
+
+    /// The deletion of the reported document `key`.
+    ///
+    /// # Errors
+    /// [`JournalError::TooLarge`].
+    pub(super) fn deletion(&self, key: String) -> Result<NewRecord, JournalError> {
+        let mut event = self.bare(REPORTED_SET, &key);
+        event.data = Some(RawValue::from_string("null".to_owned()).map_err(no_json)?);
+        let id = event.id;
+        let event = event.to_stored().map_err(JournalError::TooLarge)?;
+        Ok(NewRecord { stream: Stream::Reported, id, key: Some(key), event })
+    }
+
+    /// A body that is in force here as if the cloud had sent it. It never leaves the box.
+    ///
+    /// # Errors
+    /// [`JournalError::TooLarge`].
+    pub(super) fn desired(&self, key: &str, body: &Body) -> Result<Vec<u8>, JournalError> {
+        let mut event = self.bare(body.type_name(), key);
+        event.data = Some(raw(body)?);
+        event.to_stored().map_err(JournalError::TooLarge)
+    }
+
+    /// An event of this node about `subject`, without its body.
+    fn bare(&self, ty: &'static str, subject: &str) -> Event {
+        let mut event = Event::bare(self.id(), self.source.clone(), EventType::literal(ty), self.clock.now());
+        event.subject = Some(subject.to_owned());
+        event.clockok = (!self.clock_ok.load(Ordering::Relaxed)).then_some(false);
+        event
+    }
+}
+
+fn no_json(error: serde_json::Error) -> JournalError {
+    JournalError::TooLarge(EventError::new("data", error))
+}
+
+fn raw(body: &Body) -> Result<Box<RawValue>, JournalError> {
+    body.to_raw().map_err(no_json)
 }
 
 /// What a record follows from.

@@ -121,5 +121,5 @@ pub(super) async fn forget(
     ] {
         sqlx::query(statement).bind(limit).execute(&mut *rows).await?;
     }
-    Ok(())
+    super::documents::forget_markers(rows, heads, effects, now).await
 }

@@ -67,6 +67,12 @@ fn valid(body: Option<&str>) -> Value {
         Some("ScreenState") => json!({ "online": true, "plan_rev": null, "software": "x" }),
         Some("ScreenInteraction") => json!({ "kind": "touch", "zone": null }),
         Some("NfcTap") => json!({ "tap": "00000000-0001-7101-8101-010101010101", "traceparent": null }),
+        Some("OverrideRequest") => {
+            let text = json!({ "de": "x", "en": "x" });
+            let content =
+                json!({ "class": "P0", "headline": text, "line": text, "image": null, "price": null, "was": null, "segment": null });
+            json!({ "content": content, "reason": "x", "ttl_s": 60 })
+        }
         Some("ZoneCount") => json!({ "zone": "pets", "people": 1 }),
         _ => Value::Null,
     }

@@ -115,11 +115,38 @@ pub struct NodeHealth {
     pub report: Option<NodeReport>,
     pub losses: Vec<LossView>,
     pub held: Vec<HeldStream>,
-    /// Documents that it has not applied, and when the oldest of them was written (AS-076).
+    /// Documents whose newest revision is neither applied nor rejected there, and when the oldest of these was written (AS-076).
     pub documents_behind: u32,
     pub behind_since: Option<DateTime<Utc>>,
+    /// Documents whose newest revision it rejected.
+    #[serde(default)]
+    pub rejected: Vec<RejectedDocument>,
+    /// What its staff show instead of documents (AS-077).
+    #[serde(default)]
+    pub overrides: Vec<OverrideView>,
     /// Orders that it has not applied.
     pub orders_waiting: u32,
+}
+
+/// A document that a store rejected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct RejectedDocument {
+    pub key: String,
+    /// As the node says it, such as `not_here`.
+    pub code: String,
+}
+
+/// What staff show instead of a document, for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct OverrideView {
+    /// Of the document.
+    pub key: String,
+    pub reason: String,
+    /// The device, or `operator`.
+    pub by: String,
+    pub at: DateTime<Utc>,
+    /// By the store's clock, as far as it tells the time.
+    pub until: DateTime<Utc>,
 }
 
 /// Why records of a stream have no effect and never will.

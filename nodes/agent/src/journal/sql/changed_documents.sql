@@ -1,1 +1,2 @@
-SELECT key, change, at, event FROM document WHERE change > ? ORDER BY change LIMIT ?
+SELECT d.key, d.change, d.at, coalesce(o.event, d.event) FROM document d LEFT JOIN document_override o ON o.key = d.key
+WHERE d.change > ? ORDER BY d.change LIMIT ?

@@ -1,0 +1,1 @@
+DELETE FROM document_override WHERE key = ? AND at = ?

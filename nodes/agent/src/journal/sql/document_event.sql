@@ -1,0 +1,1 @@
+SELECT event FROM document WHERE key = ? AND event IS NOT NULL

@@ -1,0 +1,1 @@
+DELETE FROM log_record WHERE stream = 'reported' AND seq IN (SELECT seq FROM reported_marker)

@@ -1,0 +1,1 @@
+SELECT key, until_mono FROM document_override

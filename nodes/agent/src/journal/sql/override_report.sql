@@ -1,0 +1,1 @@
+SELECT report FROM document_override WHERE key = ?

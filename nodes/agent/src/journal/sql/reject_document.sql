@@ -1,0 +1,1 @@
+UPDATE document SET rejected = ? WHERE key = ?

@@ -1,0 +1,1 @@
+UPDATE document SET epoch = ?, seq = ?, rejected = ? WHERE key = ? AND event IS NOT NULL

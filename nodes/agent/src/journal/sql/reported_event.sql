@@ -1,0 +1,1 @@
+SELECT event FROM log_record WHERE stream = 'reported' AND key = ?

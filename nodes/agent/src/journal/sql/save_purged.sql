@@ -1,0 +1,1 @@
+UPDATE log_stream SET purged = ? WHERE stream = 'reported'
