@@ -15,7 +15,7 @@ use crate::{
     down_log,
     error::StoreError,
     statement::{Bytes, Text, run},
-    succession,
+    succession::{self, Place},
 };
 
 /// Who acts in the audit.
@@ -131,6 +131,13 @@ pub async fn claim(conn: &mut Conn, hash: [u8; 32]) -> Result<Option<Claim>, Sto
     }))
 }
 
+/// Waits until nobody else decides about the node: a renewal beside a revocation gives no certificate that the revocation does not see, and
+/// none after it. A node that is not there yet has nothing to be decided.
+async fn lock(tx: &mut Tx, node: &NodeId) -> Result<(), StoreError> {
+    run!(tx, execute, pair "enrolment/lock", node)?;
+    Ok(())
+}
+
 async fn put_certificate(tx: &mut Tx, certificate: &NewCertificate) -> Result<(), StoreError> {
     let NewCertificate { fingerprint, node, serial, key_hash, pem, not_after } = certificate;
     run!(tx, execute, "enrolment/put_certificate.sql", *fingerprint, node, serial.as_slice(), *key_hash, pem.as_str(), *not_after)?;
@@ -149,6 +156,7 @@ pub async fn redeem(
         Box::pin(async move {
             let Giving { at, audit: entry, random } = giving;
             let node = &certificate.node;
+            lock(tx, node).await?;
             run!(tx, execute, "enrolment/lift.sql", node)?;
             run!(tx, execute, "node/enrol.sql", node, &node.tenant, &node.store, i64::from(node.partition().0))?;
             down_log::create(tx, node, Epoch { counter: 1, random }).await?;
@@ -156,10 +164,8 @@ pub async fn redeem(
             if run!(tx, execute, "enrolment/spend_claim.sql", hash, certificate.fingerprint)? == 0 {
                 return Err(StoreError::Stale);
             }
-            let (vacant,): (bool,) = run!(tx, fetch_one: (bool,), "node/vacant.sql", &node.tenant, &node.store)?;
-            if vacant || replaces.is_some() {
-                succession::activate(tx, node, random).await?;
-            }
+            let place = if replaces.is_some() { Place::Any } else { Place::Vacant };
+            succession::activate(tx, node, place, random).await?;
             if let Some(replaced) = &replaces {
                 shut_out(tx, replaced, at).await?;
             }
@@ -182,6 +188,7 @@ pub async fn renew(db: &Db, old: [u8; 32], certificate: NewCertificate, giving: 
     db.write(move |tx| {
         Box::pin(async move {
             let Giving { at, audit: entry, random: _ } = giving;
+            lock(tx, &certificate.node).await?;
             if !self::certificate(tx, old).await?.is_some_and(|(_, good)| good) {
                 return Err(StoreError::Stale);
             }

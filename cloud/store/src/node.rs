@@ -17,7 +17,7 @@ use crate::{
     down_log,
     error::StoreError,
     statement::{Num, Text, Word, run, word},
-    succession,
+    succession::{self, Place},
 };
 
 /// A node that is to be served.
@@ -38,10 +38,7 @@ pub async fn enrol(db: &Db, nodes: Vec<Enrolment>) -> Result<(), StoreError> {
             for Enrolment { node, random } in &nodes {
                 run!(tx, execute, "node/enrol.sql", node, &node.tenant, &node.store, i64::from(node.partition().0))?;
                 down_log::create(tx, node, Epoch { counter: 1, random: *random }).await?;
-                let (vacant,): (bool,) = run!(tx, fetch_one: (bool,), "node/vacant.sql", &node.tenant, &node.store)?;
-                if vacant {
-                    succession::activate(tx, node, *random).await?;
-                }
+                succession::activate(tx, node, Place::Vacant, *random).await?;
             }
             Ok(())
         })
@@ -85,19 +82,8 @@ type NodeRead = (
 );
 
 fn node_row(row: NodeRead) -> NodeRow {
-    let (
-        Text(node),
-        Word(state),
-        heard_at,
-        since,
-        software,
-        committed_at,
-        Num(pending),
-        Num(applied),
-        Num(quarantined),
-        active,
-        reclaim,
-    ) = row;
+    let (Text(node), Word(state), heard_at, since, software, committed_at, Num(pending), Num(applied), Num(quarantined), active, reclaim) =
+        row;
     NodeRow { node, state, seen_at: newest(heard_at, committed_at), since, software, pending, applied, quarantined, active, reclaim }
 }
 

@@ -1,1 +1,2 @@
-UPDATE node SET active = (id = $3) WHERE tenant = $1 AND store = $2
+-- After deactivate.sql: a store has one active node at every moment.
+UPDATE node SET active = TRUE WHERE id = $1

@@ -1,0 +1,1 @@
+SELECT active FROM node WHERE id = $1 AND enrolled FOR UPDATE
