@@ -4,18 +4,21 @@
 //! ones to the broker's own listener, which is bound to the loopback; the broker asks `Peers` whose a connection is, because its
 //! library hands out no certificate. On failure of a handshake the connection is closed and counted; when an account or a certificate
 //! is shut out, its connections are cut at once.
+//!
+//! Who has shown nothing yet takes no client's place: there are few handshakes at a time, and when they are all under way the oldest gives
+//! way to who comes next. So any number of silent connections keeps nobody out who answers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aisle_schemas::limits::CONNECT_TIMEOUT;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::{Access, Bus, Refusal, Refused};
 use crate::telemetry::Counted;
@@ -23,6 +26,10 @@ use crate::tls::{Certificate, ServerTls};
 
 /// Pause after a failed accept, which means that the process has no file descriptors left for a moment.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Handshakes under way at once: more than two cores finish in a tenth of a second, and some ten MiB.
+const HANDSHAKES_MAX: usize = 256;
+/// Longest handshake, and longest wait for a place after it: a satellite's line needs three seconds.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Certificates by the address from which their connection reaches the broker. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -65,6 +72,26 @@ struct Desk {
     acceptor: TlsAcceptor,
     upstream: SocketAddr,
     peers: Peers,
+    /// Of clients that have shown a certificate.
+    places: Arc<Semaphore>,
+}
+
+/// Handshakes under way, oldest first. Each ends when its sender goes.
+#[derive(Default)]
+struct Handshakes(VecDeque<oneshot::Sender<()>>);
+
+impl Handshakes {
+    /// Begins one; the oldest that is still under way gives way where there are too many.
+    fn begin(&mut self) -> oneshot::Receiver<()> {
+        if self.0.len() >= HANDSHAKES_MAX {
+            self.0.retain(|handshake| !handshake.is_closed());
+            let surplus = self.0.len().saturating_sub(HANDSHAKES_MAX - 1);
+            self.0.drain(..surplus);
+        }
+        let (sender, given_way) = oneshot::channel();
+        self.0.push_back(sender);
+        given_way
+    }
 }
 
 impl Front {
@@ -84,8 +111,9 @@ impl Front {
         let listener = TcpListener::bind(bind).await?;
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(());
-        let desk = Arc::new(Desk { bus, access, acceptor: TlsAcceptor::from(Arc::clone(&tls.0)), upstream, peers });
-        tokio::spawn(accept(listener, desk, Arc::new(Semaphore::new(clients_max)), stopped));
+        let places = Arc::new(Semaphore::new(clients_max));
+        let desk = Arc::new(Desk { bus, access, acceptor: TlsAcceptor::from(Arc::clone(&tls.0)), upstream, peers, places });
+        tokio::spawn(accept(listener, desk, stopped));
         Ok(Self { address, _stop: stop })
     }
 
@@ -99,29 +127,23 @@ async fn gone(mut stopped: watch::Receiver<()>) {
     while stopped.changed().await.is_ok() {}
 }
 
-async fn accept(listener: TcpListener, desk: Arc<Desk>, places: Arc<Semaphore>, stopped: watch::Receiver<()>) {
+async fn accept(listener: TcpListener, desk: Arc<Desk>, stopped: watch::Receiver<()>) {
     let over = gone(stopped.clone());
     tokio::pin!(over);
+    let mut handshakes = Handshakes::default();
     loop {
-        // Waiting for a place first: the system's own queue holds who comes meanwhile.
-        let place = tokio::select! {
-            place = Arc::clone(&places).acquire_owned() => place,
-            () = &mut over => return,
-        };
-        let Ok(place) = place else { return };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = &mut over => return,
         };
         match accepted {
             Ok((stream, _)) => {
-                let (desk, stopped) = (Arc::clone(&desk), stopped.clone());
+                let (desk, stopped, given_way) = (Arc::clone(&desk), stopped.clone(), handshakes.begin());
                 tokio::spawn(async move {
                     tokio::select! {
-                        () = desk.serve(stream) => {}
+                        () = desk.serve(stream, given_way) => {}
                         () = gone(stopped) => {}
                     }
-                    drop(place);
                 });
             }
             Err(error) => {
@@ -133,20 +155,28 @@ async fn accept(listener: TcpListener, desk: Arc<Desk>, places: Arc<Semaphore>, 
 }
 
 impl Desk {
-    async fn serve(&self, stream: TcpStream) {
-        if let Err(error) = self.carry(stream).await {
+    async fn serve(&self, stream: TcpStream, given_way: oneshot::Receiver<()>) {
+        if let Err(error) = self.carry(stream, given_way).await {
             tracing::debug!(error = &error as &dyn std::error::Error, "a connection to the broker ended");
         }
     }
 
-    async fn carry(&self, stream: TcpStream) -> std::io::Result<()> {
+    /// A client's place for who shows a certificate in time.
+    async fn shake(&self, stream: TcpStream) -> std::io::Result<(TlsStream<TcpStream>, OwnedSemaphorePermit)> {
+        let tls = self.acceptor.accept(stream).await?;
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(std::io::Error::other)?;
+        Ok((tls, place))
+    }
+
+    async fn carry(&self, stream: TcpStream, given_way: oneshot::Receiver<()>) -> std::io::Result<()> {
         stream.set_nodelay(true)?;
-        let shaken = match timeout(CONNECT_TIMEOUT, self.acceptor.accept(stream)).await {
-            Ok(shaken) => shaken,
-            Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
+        let shaken = tokio::select! {
+            shaken = timeout(HANDSHAKE_TIMEOUT, self.shake(stream)) => shaken.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into())),
+            // Only a dropped sender ends the wait: nothing is ever sent.
+            _ = given_way => Err(std::io::ErrorKind::ConnectionAborted.into()),
         };
-        let mut tls = match shaken {
-            Ok(tls) => tls,
+        let (mut tls, _place) = match shaken {
+            Ok(shaken) => shaken,
             Err(error) => {
                 self.refuse("", Refusal::CertificateMissing);
                 return Err(error);
