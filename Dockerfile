@@ -8,8 +8,8 @@ RUN cargo build --release --locked && cp target/release/aisle /usr/local/bin/ais
 
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* \
- && useradd --uid 10001 --home-dir /var/lib/aisle --create-home aisle && install -d -o aisle -g aisle /config
+ && useradd --uid 10001 --home-dir /var/lib/aisle --create-home aisle && install -d -o aisle -g aisle /config /authority
 COPY --from=build /usr/local/bin/aisle /usr/local/bin/aisle
 USER aisle
-VOLUME ["/var/lib/aisle", "/config"]
+VOLUME ["/var/lib/aisle", "/config", "/authority"]
 ENTRYPOINT ["aisle"]

@@ -41,7 +41,7 @@ struct World {
 }
 
 fn endpoint(address: SocketAddr) -> Endpoint {
-    Endpoint { host: address.ip().to_string(), port: address.port() }
+    Endpoint { host: address.ip().to_string(), port: address.port(), tls: false }
 }
 
 /// A secret of its own for each account.
@@ -54,14 +54,14 @@ fn secret(role: &Role) -> SecretString {
 }
 
 fn accounts(roles: Vec<Role>) -> Vec<Account> {
-    roles.into_iter().map(|role| Account { secret: secret(&role), role }).collect()
+    roles.into_iter().map(|role| Account { proof: secret(&role).into(), role }).collect()
 }
 
 /// `None` when mosquitto is missing and that may be.
 async fn start(kind: Kind, bus: Bus, accounts: &[Account]) -> Option<World> {
     let mut rules = AccessRules::new();
     for account in accounts {
-        rules.admit(account.role.clone(), Credential::of(&account.secret, *b"twelve bytes"));
+        rules.admit(account.role.clone(), Credential::of(&secret(&account.role), *b"twelve bytes"));
     }
     let folder = tempfile::tempdir().unwrap();
     let broker: Box<dyn Broker> = match kind {
@@ -213,7 +213,7 @@ async fn matrix(kind: Kind, bus: Bus, accounts: &[Account]) {
     let known = &accounts[0];
     for (stranger, manner) in [
         (known.clone(), Manner { anonymous: true, ..Manner::default() }),
-        (Account { secret: SecretString::from("another".to_owned()), ..known.clone() }, Manner::default()),
+        (Account { proof: SecretString::from("another".to_owned()).into(), ..known.clone() }, Manner::default()),
         (Account { role: Role::Node(node("stranger.s1.n1")), ..known.clone() }, Manner::default()),
     ] {
         assert!(matches!(Peer::connect(&world.endpoint, &stranger, manner).await, Err(Gone::Lost(_))), "{}", stranger.name());
@@ -243,9 +243,9 @@ async fn as_095_a_device_reaches_its_own_topics_and_no_other_bus_on_mosquitto() 
 
 /// Accounts of a broker under test, as the file of `aisle broker-check` names them.
 fn identities(with_second_box: bool) -> (Identities, Vec<Account>) {
-    let box_of = |name: &str| NodeAccount { name: node(name), secret: secret(&Role::Node(node(name))) };
+    let box_of = |name: &str| NodeAccount { name: node(name), proof: secret(&Role::Node(node(name))).into() };
     let instance = InstanceId::parse("eu1-a").unwrap();
-    let cloud = CloudAccount { secret: secret(&Role::Cloud(instance.clone())), instance };
+    let cloud = CloudAccount { proof: secret(&Role::Cloud(instance.clone())).into(), instance };
     let other_node = with_second_box.then(|| box_of("acme.s043.n1"));
     let identities = Identities { node: box_of("acme.s042.n1"), cloud, other_node };
     let accounts = identities.accounts();
@@ -300,7 +300,7 @@ async fn open_mosquitto(folder: &std::path::Path) -> Option<(Child, Endpoint)> {
     std::fs::write(&config, format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")).unwrap();
     let child =
         Command::new(program).arg("-c").arg(&config).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn().unwrap();
-    let endpoint = Endpoint { host: "127.0.0.1".to_owned(), port };
+    let endpoint = Endpoint { host: "127.0.0.1".to_owned(), port, tls: false };
     let answers = async {
         while tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err() {
             tokio::task::yield_now().await;

@@ -13,7 +13,10 @@ use std::time::Duration;
 use aisle_mesh::broker::{Access, AccessRules, Broker, Bus, EmbeddedBroker, EmbeddedConfig, Listener, MosquittoBroker, Refusal, TlsFiles};
 use aisle_mesh::clock::{Clock, SystemClock};
 use aisle_mesh::link::{Link, LinkConfig, LinkConfigError, LinkEvent, LinkHandle, LostReason, Outgoing, Qos, SubCode};
+use aisle_mesh::tck::client::{CloudAccount, NodeAccount};
+use aisle_mesh::tck::{Endpoint, Identities, Proof, Shown, broker};
 use aisle_mesh::tls::{Authority, Certificate, ClientTls, Identity, PrivateKey, Revoked, ServerTls, SigningRequest, VALID};
+use aisle_schemas::ids::{InstanceId, NodeId};
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
@@ -292,6 +295,28 @@ async fn as_105_versions_below_tls_1_3_are_refused() {
 }
 
 #[tokio::test]
+async fn as_096_both_brokers_keep_every_sentence_over_tls() {
+    let pki = Pki::new();
+    let proof = |name: &str| {
+        let held = pki.held(name);
+        Proof::Certificate(Box::new(Shown::new(pki.authority.certificate(), &held.certificate, &held.key).unwrap()))
+    };
+    let box_of = |name: &str| NodeAccount { name: NodeId::parse(name).unwrap(), proof: proof(name) };
+    let instance = InstanceId::parse("eu1-a").unwrap();
+    let identities =
+        Identities { node: box_of(NODE), cloud: CloudAccount { instance, proof: proof(CLOUD) }, other_node: Some(box_of(OTHER)) };
+    for kind in [Kind::Embedded, Kind::Mosquitto] {
+        let Some(world) = start(kind, &pki, &[]).await else { continue };
+        let endpoint = Endpoint { host: "127.0.0.1".to_owned(), port: world.broker.address().port(), tls: true };
+        let report = broker::check(&endpoint, &identities).await;
+        assert!(report.passed, "{kind:?}: {report}");
+        let strangers = "a certificate of another authority";
+        assert_eq!(report.findings.iter().filter(|finding| finding.what.ends_with(strangers)).count(), 3, "{kind:?}: {report}");
+        world.broker.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn as_107_an_expired_certificate_opens_no_link_and_a_new_one_is_used_at_the_next_dial() {
     let pki = Pki::new();
     for kind in [Kind::Embedded, Kind::Mosquitto] {
@@ -319,6 +344,26 @@ async fn a_revoked_certificate_is_cut_off_at_once_and_its_successor_is_let_in() 
     // Shut out by name: no certificate helps.
     world.access.update(|rules| rules.expel(NODE));
     Client::refused(config(&world, NODE, pki.client(&next))).await;
+    world.broker.stop().await;
+}
+
+#[tokio::test]
+async fn silent_connections_beyond_every_limit_keep_no_node_out() {
+    // More than the handshakes that may be under way, and more than the clients that this broker takes.
+    const SILENT: usize = 400;
+    let pki = Pki::new();
+    let world = start(Kind::Embedded, &pki, &[]).await.unwrap();
+    let mut silent = Vec::new();
+    for _ in 0..SILENT {
+        silent.push(tokio::net::TcpStream::connect(world.broker.address()).await.unwrap());
+    }
+    Client::connected(&world, NODE, pki.client(&pki.held(NODE))).await;
+    // The first has given way to those behind it.
+    let mut first = silent.remove(0);
+    let mut nothing = [0];
+    let read = tokio::time::timeout(PATIENCE, tokio::io::AsyncReadExt::read(&mut first, &mut nothing)).await.unwrap();
+    assert!(!matches!(read, Ok(1..)), "{read:?}");
+    drop(silent);
     world.broker.stop().await;
 }
 

@@ -15,7 +15,7 @@ use aisle_cloud::enrol::{AUTHORITY_FILE, AUTHORITY_KEY_FILE, REVOKED_FILE, autho
 use aisle_mesh::clock::{Clock, SystemClock};
 use aisle_mesh::config::{Sources, load};
 use aisle_mesh::tls::{Authority, Identity, PrivateKey, SigningRequest};
-use aisle_node::identity::{EnrolClient, IdentityFolder, enrol};
+use aisle_node::identity::{EnrolClient, IdentityFolder, accept, enrol, prepare};
 use aisle_schemas::http::cloud::Claim;
 use aisle_schemas::ids::{InstanceId, NodeId, NodeName, StoreId};
 use anyhow::{Context, Result};
@@ -60,6 +60,16 @@ enum Command {
         ca: PathBuf,
         #[arg(long)]
         instance: InstanceId,
+        /// Folder for key and certificate
+        dir: PathBuf,
+    },
+    /// Make the certificate of a box that is none: for `aisle broker-check` and `aisle tck`
+    Test {
+        #[arg(long)]
+        ca: PathBuf,
+        /// tenant.store.node; a store that no cloud serves
+        #[arg(long)]
+        node: NodeId,
         /// Folder for key and certificate
         dir: PathBuf,
     },
@@ -108,6 +118,16 @@ enum Command {
         /// Folder for key and certificate
         dir: PathBuf,
     },
+    /// Where cloud and box stand side by side: make the box's key, claim and certificate in one step
+    Here {
+        /// Configuration of the cloud
+        #[arg(long)]
+        config: PathBuf,
+        #[arg(long)]
+        store: StoreId,
+        /// Folder for key and certificate
+        dir: PathBuf,
+    },
     /// Shut a node out: its data stops at once, its certificates are void
     Revoke {
         /// Configuration of the cloud
@@ -136,11 +156,13 @@ impl Enrol {
             Command::Ca { dir } => report(&make_authority(&dir, now)?, json),
             Command::Server { ca, host, dir } => report(&make_server(&ca, &host, &dir, now)?, json),
             Command::Cloud { ca, instance, dir } => report(&make_instance(&ca, instance, &dir, now)?, json),
+            Command::Test { ca, node, dir } => report(&make_client(&ca, &Identity::Node(node), "node", &dir, now)?, json),
             Command::Claim { config, store, node, hours } => report(&claim(config, &store, node, None, hours, now).await?, json),
             Command::Replace { config, store, node, by, hours } => {
                 report(&claim(config, &store, Some(by), Some(node), hours, now).await?, json)
             }
             Command::Node { claim, cloud, cloud_ca, dir } => report(&become_node(&claim, &cloud, cloud_ca, dir).await?, json),
+            Command::Here { config, store, dir } => report(&enrol_here(&read(config)?, &store, dir, now).await?, json),
             Command::Revoke { config, node } => report(&revoke(config, node, now).await?, json),
             Command::List { config } => report(&list(config).await?, json),
         }
@@ -149,7 +171,7 @@ impl Enrol {
 
 /// Files that were written.
 #[derive(Debug, Serialize)]
-struct Files {
+pub(super) struct Files {
     files: Vec<PathBuf>,
 }
 
@@ -170,7 +192,7 @@ fn put(file: &Path, text: &str, mode: u32) -> Result<()> {
 const SECRET: u32 = 0o600;
 const PUBLIC: u32 = 0o644;
 
-fn make_authority(dir: &Path, now: DateTime<Utc>) -> Result<Files> {
+pub(super) fn make_authority(dir: &Path, now: DateTime<Utc>) -> Result<Files> {
     let failed = || format!("failed to make {}", dir.display());
     fs::create_dir_all(dir).with_context(failed)?;
     fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(0o700)).with_context(failed)?;
@@ -180,7 +202,8 @@ fn make_authority(dir: &Path, now: DateTime<Utc>) -> Result<Files> {
     put(&key_file, key.to_pem().expose_secret(), SECRET)?;
     put(&file, &certificate, PUBLIC)?;
     // Brokers that read a list refuse to start without one.
-    let list = write_list(&authority(dir)?, dir, &[], now)?;
+    let list = dir.join(REVOKED_FILE);
+    write_list(&authority(dir)?, &list, &[], now)?;
     Ok(Files { files: vec![key_file, file, list] })
 }
 
@@ -197,7 +220,7 @@ fn put_pair(dir: &Path, name: &str, key: &PrivateKey, certificate: &str, authori
     Ok(Files { files: vec![key_file, file, trusted] })
 }
 
-fn make_server(ca: &Path, hosts: &[String], dir: &Path, now: DateTime<Utc>) -> Result<Files> {
+pub(super) fn make_server(ca: &Path, hosts: &[String], dir: &Path, now: DateTime<Utc>) -> Result<Files> {
     let authority = authority(ca)?;
     let key = PrivateKey::generate()?;
     // The name in a request counts for nothing; any will do.
@@ -206,18 +229,28 @@ fn make_server(ca: &Path, hosts: &[String], dir: &Path, now: DateTime<Utc>) -> R
     put_pair(dir, "broker", &key, &certificate, authority.certificate())
 }
 
-fn make_instance(ca: &Path, instance: InstanceId, dir: &Path, now: DateTime<Utc>) -> Result<Files> {
+pub(super) fn make_instance(ca: &Path, instance: InstanceId, dir: &Path, now: DateTime<Utc>) -> Result<Files> {
+    make_client(ca, &Identity::Cloud(instance), "cloud", dir, now)
+}
+
+fn make_client(ca: &Path, identity: &Identity, name: &str, dir: &Path, now: DateTime<Utc>) -> Result<Files> {
     let authority = authority(ca)?;
     let key = PrivateKey::generate()?;
-    let identity = Identity::Cloud(instance);
-    let request = SigningRequest::from_pem(&key.request(&identity)?)?;
-    let certificate = authority.certify(&identity, &request, now, rand::random())?;
-    put_pair(dir, "cloud", &key, &certificate, authority.certificate())
+    let request = SigningRequest::from_pem(&key.request(identity)?)?;
+    let certificate = authority.certify(identity, &request, now, rand::random())?;
+    put_pair(dir, name, &key, &certificate, authority.certificate())
+}
+
+fn read(config: PathBuf) -> Result<CloudConfig> {
+    Ok(load(&Sources { role: "cloud", file: Some(config) }, &json!({}))?)
+}
+
+async fn open(config: &CloudConfig) -> Result<Office> {
+    Office::open(config).await.context("failed to open the cloud's enrolments")
 }
 
 async fn office(config: PathBuf) -> Result<Office> {
-    let config: CloudConfig = load(&Sources { role: "cloud", file: Some(config) }, &json!({}))?;
-    Office::open(&config).await.context("failed to open the cloud's enrolments")
+    open(&read(config)?).await
 }
 
 #[derive(Debug, Serialize)]
@@ -249,7 +282,7 @@ async fn claim(
 }
 
 #[derive(Debug, Serialize)]
-struct Became {
+pub(super) struct Became {
     node: NodeId,
     folder: PathBuf,
     not_after: DateTime<Utc>,
@@ -271,28 +304,46 @@ async fn become_node(claim: &str, cloud: &str, cloud_ca: Option<PathBuf>, dir: P
     Ok(Became { node, folder: folder.path().to_owned(), not_after })
 }
 
+/// A claim is made and used within one process.
+const HERE_LIFE: TimeDelta = TimeDelta::hours(1);
+
+/// Makes the node that a configuration names for a store, beside the authority.
+pub(super) async fn enrol_here(config: &CloudConfig, store: &StoreId, dir: PathBuf, now: DateTime<Utc>) -> Result<Became> {
+    let folder = IdentityFolder::new(dir);
+    let office = open(config).await?;
+    let became = async {
+        let MadeClaim { claim, expires_at: _ } = office.claim(store, None, None, HERE_LIFE, now).await?;
+        let (key, asked) = prepare(&folder, &claim)?;
+        let enrolled = office.redeem(&asked, now).await?;
+        let node = accept(&folder, &claim, &key, &enrolled)?;
+        anyhow::Ok(Became { node, folder: folder.path().to_owned(), not_after: enrolled.not_after })
+    };
+    let became = became.await.context("this box did not become a node");
+    office.close().await;
+    became
+}
+
 #[derive(Debug, Serialize)]
 struct ShutOut {
     node: NodeId,
     certificates: u64,
-    list: &'static str,
+    list: PathBuf,
 }
 
 impl fmt::Display for ShutOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { node, certificates, list } = self;
-        write!(
-            f,
-            "{node} is shut out, {certificates} certificates are void; have brokers outside read {list} in the authority's folder again"
-        )
+        let list = list.display();
+        write!(f, "{node} is shut out, {certificates} certificates are void; restart brokers outside, so that they read {list} again")
     }
 }
 
 async fn revoke(config: PathBuf, node: NodeId, now: DateTime<Utc>) -> Result<ShutOut> {
     let office = office(config).await?;
     let revoked = office.revoke(node.clone(), now).await;
+    let list = office.list().to_owned();
     office.close().await;
-    Ok(ShutOut { node, certificates: revoked?, list: REVOKED_FILE })
+    Ok(ShutOut { node, certificates: revoked?, list })
 }
 
 #[derive(Debug, Serialize)]

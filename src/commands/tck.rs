@@ -4,14 +4,12 @@
 //! Takes an address and test identities; the missing parties are played. Emits one line per check with the number of its sentence, or JSON. On
 //! failure: exit code 1 when a sentence is broken.
 
-use std::path::PathBuf;
-
 use aisle_mesh::clock::SystemClock;
-use aisle_mesh::tck::{Endpoint, broker, cloud, edge};
+use aisle_mesh::tck::{broker, cloud, edge};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
-use super::broker_check::{finish, read};
+use super::broker_check::{Target, finish};
 
 /// Who is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -27,15 +25,11 @@ enum Role {
 /// Which broker, as whom, and what to look at.
 #[derive(Debug, Args)]
 pub struct Tck {
-    /// Address of the broker, e.g. mqtt://127.0.0.1:1883
-    #[arg(long)]
-    broker: Endpoint,
+    #[command(flatten)]
+    target: Target,
     /// Who is looked at
     #[arg(long)]
     role: Role,
-    /// TOML file: [node] with name and secret, [cloud] with instance and secret, and [other_node] for brokers that withhold silently (mosquitto)
-    #[arg(long)]
-    identities: PathBuf,
     /// Print the report as one JSON object
     #[arg(long)]
     json: bool,
@@ -47,8 +41,8 @@ impl Tck {
     /// # Errors
     /// When the identities cannot be read, or a sentence is broken.
     pub async fn run(self) -> Result<()> {
-        let Self { broker: endpoint, role, identities, json } = self;
-        let identities = read(&identities)?;
+        let Self { target, role, json } = self;
+        let (endpoint, identities) = target.read()?;
         let report = match role {
             Role::Broker => broker::check(&endpoint, &identities).await,
             Role::Edge => edge::check(&endpoint, &identities, SystemClock::new().as_ref()).await,

@@ -119,6 +119,9 @@ pub struct TlsConfig {
 pub struct EnrolmentConfig {
     /// Folder that `aisle enrol ca` filled.
     pub authority: PathBuf,
+    /// Where brokers outside read the list of revoked certificates; beside the authority if not given.
+    #[serde(default)]
+    pub revoked: Option<PathBuf>,
 }
 
 /// A broker inside this process.

@@ -12,6 +12,7 @@ use chrono::TimeDelta;
 use common::{OTHER_STORE, Person, TestCloud};
 use futures_util::future::join_all;
 use reqwest::Method;
+use secrecy::SecretString;
 use serde_json::json;
 
 const ADA: &str = "ada@example.org";
@@ -93,11 +94,11 @@ async fn as_018_a_cloud_keeps_every_sentence_that_a_box_can_see() {
     let world = TestCloud::start().await;
     let broker = world.app.as_ref().unwrap().broker_addr().unwrap();
     let identities = Identities {
-        node: NodeAccount { name: world.node(OTHER_STORE), secret: "node-secret".to_owned().into() },
-        cloud: CloudAccount { instance: "c1".parse().unwrap(), secret: "broker-secret".to_owned().into() },
+        node: NodeAccount { name: world.node(OTHER_STORE), proof: SecretString::from("node-secret".to_owned()).into() },
+        cloud: CloudAccount { instance: "c1".parse().unwrap(), proof: SecretString::from("broker-secret".to_owned()).into() },
         other_node: None,
     };
-    let endpoint = Endpoint { host: broker.ip().to_string(), port: broker.port() };
+    let endpoint = Endpoint { host: broker.ip().to_string(), port: broker.port(), tls: false };
     let report = cloud::check(&endpoint, &identities, world.clock.as_ref()).await;
     assert!(report.passed, "{report}");
     for sentence in [

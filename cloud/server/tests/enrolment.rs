@@ -37,7 +37,7 @@ async fn cloud(folder: &tempfile::TempDir) -> (TestCloud, Office) {
     let made = Authority::create(&key, chrono::DateTime::UNIX_EPOCH, [1; 16]).unwrap();
     std::fs::write(folder.path().join(AUTHORITY_FILE), made).unwrap();
     let cloud = TestCloud::start_with(|config: &mut CloudConfig| {
-        config.enrolment = Some(EnrolmentConfig { authority: folder.path().to_owned() });
+        config.enrolment = Some(EnrolmentConfig { authority: folder.path().to_owned(), revoked: None });
     })
     .await;
     let office = Office::open(&cloud.config).await.unwrap();

@@ -13,7 +13,6 @@ use bytes::Bytes;
 use super::access;
 use super::client::{ANSWER_WAIT, Account, Endpoint, Gone, Identities, Manner, Peer};
 use super::report::{Finding, Report};
-use crate::broker::Role;
 use crate::link::{Incoming, Outgoing, PubReason, Qos, Will};
 
 /// Smallest Receive Maximum of AS-096.
@@ -25,8 +24,7 @@ const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-
 
 /// Runs everything that concerns a broker.
 pub async fn check(endpoint: &Endpoint, identities: &Identities) -> Report {
-    let node = Account { role: Role::Node(identities.node.name.clone()), secret: identities.node.secret.clone() };
-    let cloud = Account { role: Role::Cloud(identities.cloud.instance.clone()), secret: identities.cloud.secret.clone() };
+    let (node, cloud) = (identities.node.account(), identities.cloud.account());
     let bench = Bench { endpoint, own: &identities.node.name, node: &node, cloud: &cloud };
     let mut findings = Vec::new();
     let checks = [

@@ -9,10 +9,9 @@ use std::time::Duration;
 use aisle_schemas::ids::{InstanceId, NodeId};
 use aisle_schemas::limits::{KEEP_ALIVE, PACKET_BYTES_MAX, RECEIVE_MAX_NODE, WINDOW_NODE};
 use bytes::Bytes;
-use secrecy::SecretString;
-use serde::Deserialize;
 use tokio::sync::mpsc;
 
+use super::proof::{Login, Proof};
 use crate::broker::Role;
 use crate::link::{
     Incoming, Link, LinkConfig, LinkConfigError, LinkError, LinkEvent, LinkHandle, LostReason, Outgoing, PubReason, Qos, SubCode, Will,
@@ -30,72 +29,73 @@ const PROBE_EXPIRY_S: u32 = 60;
 pub struct Endpoint {
     pub host: String,
     pub port: u16,
+    /// TLS 1.3 with a certificate at both ends.
+    pub tls: bool,
 }
 
 /// The text is no address of a broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the address of a broker looks like mqtt://127.0.0.1:1883")]
+#[error("the address of a broker looks like mqtt://127.0.0.1:1883 or mqtts://broker.example:8883")]
 pub struct EndpointError;
 
 impl std::str::FromStr for Endpoint {
     type Err = EndpointError;
 
     fn from_str(text: &str) -> Result<Self, EndpointError> {
-        let rest = text.strip_prefix("mqtt://").ok_or(EndpointError)?;
+        let (scheme, rest) = text.split_once("://").ok_or(EndpointError)?;
+        let tls = match scheme {
+            "mqtt" => false,
+            "mqtts" => true,
+            _ => return Err(EndpointError), // whatever else somebody typed
+        };
         let (host, port) = rest.rsplit_once(':').ok_or(EndpointError)?;
         // A host with a colon is an IPv6 address in brackets.
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let good = !host.is_empty() && !host.contains(['/', '@', '[', ']']);
         let port = port.parse().map_err(|_| EndpointError)?;
-        if good { Ok(Self { host: host.to_owned(), port }) } else { Err(EndpointError) }
+        if good { Ok(Self { host: host.to_owned(), port, tls }) } else { Err(EndpointError) }
     }
 }
 
 impl std::fmt::Display for Endpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "mqtt://[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "mqtt://{}:{}", self.host, self.port)
-        }
+        let Self { host, port, tls } = self;
+        let scheme = if *tls { "mqtts" } else { "mqtt" };
+        if host.contains(':') { write!(f, "{scheme}://[{host}]:{port}") } else { write!(f, "{scheme}://{host}:{port}") }
     }
 }
 
 /// A test identity that is a store's box.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone)]
 pub struct NodeAccount {
     /// `tenant.store.node`
     pub name: NodeId,
-    pub secret: SecretString,
+    pub proof: Proof,
 }
 
 /// A test identity that is a cloud instance.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone)]
 pub struct CloudAccount {
     /// The instance; its account is called `cloud.{instance}`.
     pub instance: InstanceId,
-    pub secret: SecretString,
+    pub proof: Proof,
 }
 
-/// Test identities on the broker, from a file.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Test identities on the broker.
+#[derive(Debug, Clone)]
 pub struct Identities {
     pub node: NodeAccount,
     pub cloud: CloudAccount,
     /// A second box. A broker that grants a forbidden subscription and then stays silent (mosquitto) can only be told from an open one by somebody
     /// who may send what must not be heard.
-    #[serde(default)]
     pub other_node: Option<NodeAccount>,
 }
 
-/// An identity with its secret.
+/// An identity with its proof.
 #[derive(Debug, Clone)]
 pub struct Account {
     pub role: Role,
-    pub secret: SecretString,
+    pub proof: Proof,
 }
 
 impl Account {
@@ -106,13 +106,28 @@ impl Account {
     }
 }
 
+impl NodeAccount {
+    /// As any account.
+    #[must_use]
+    pub fn account(&self) -> Account {
+        Account { role: Role::Node(self.name.clone()), proof: self.proof.clone() }
+    }
+}
+
+impl CloudAccount {
+    /// As any account.
+    #[must_use]
+    pub fn account(&self) -> Account {
+        Account { role: Role::Cloud(self.instance.clone()), proof: self.proof.clone() }
+    }
+}
+
 impl Identities {
     /// All of them.
     #[must_use]
     pub fn accounts(&self) -> Vec<Account> {
-        let node = |account: &NodeAccount| Account { role: Role::Node(account.name.clone()), secret: account.secret.clone() };
-        let cloud = Account { role: Role::Cloud(self.cloud.instance.clone()), secret: self.cloud.secret.clone() };
-        [node(&self.node), cloud].into_iter().chain(self.other_node.as_ref().map(node)).collect()
+        let Self { node, cloud, other_node } = self;
+        [node.account(), cloud.account()].into_iter().chain(other_node.as_ref().map(NodeAccount::account)).collect()
     }
 }
 
@@ -151,7 +166,7 @@ pub struct Peer {
 pub struct Manner {
     /// Another client id than the account's name.
     pub client_id: Option<String>,
-    /// No user name and no secret at all.
+    /// No user name and no secret, or no certificate at all.
     pub anonymous: bool,
     pub will: Option<Will>,
 }
@@ -164,13 +179,14 @@ impl Peer {
     pub async fn connect(endpoint: &Endpoint, account: &Account, manner: Manner) -> Result<Self, Gone> {
         let Manner { client_id, anonymous, will } = manner;
         let name = account.name();
+        let Login { username, password, tls } = account.proof.login(&name, anonymous);
         let (handle, events) = Link::connect(LinkConfig {
             host: endpoint.host.clone(),
             port: endpoint.port,
-            client_id: client_id.unwrap_or_else(|| name.clone()),
-            username: (!anonymous).then(|| name.clone()),
-            password: (!anonymous).then(|| account.secret.clone()),
-            tls: None,
+            client_id: client_id.unwrap_or(name),
+            username,
+            password,
+            tls,
             will,
             keep_alive: KEEP_ALIVE,
             receive_max: RECEIVE_MAX_NODE,
@@ -309,10 +325,12 @@ mod tests {
 
     #[test]
     fn the_address_of_a_broker_is_read_whole_or_not_at_all() {
-        for good in ["mqtt://127.0.0.1:1883", "mqtt://broker.example:1", "mqtt://[::1]:1883"] {
+        for good in ["mqtt://127.0.0.1:1883", "mqtt://broker.example:1", "mqtt://[::1]:1883", "mqtts://broker.example:8883"] {
             assert_eq!(good.parse::<Endpoint>().map(|endpoint| endpoint.to_string()), Ok(good.to_owned()));
         }
-        for bad in ["", "127.0.0.1:1883", "mqtt://", "mqtt://x", "mqtt://:1", "mqtt://x:99999", "mqtt://u@x:1", "mqtt://x/y:1"] {
+        for bad in
+            ["", "127.0.0.1:1883", "mqtt://", "mqtt://x", "mqtt://:1", "mqtt://x:99999", "mqtt://u@x:1", "mqtt://x/y:1", "http://x:1"]
+        {
             assert_eq!(bad.parse::<Endpoint>(), Err(EndpointError), "{bad}");
         }
     }

@@ -17,10 +17,9 @@ use aisle_schemas::topic::{Topic, node_down_filter};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::client::{Account, Endpoint, Gone, Identities, Manner, Peer};
+use super::client::{Endpoint, Gone, Identities, Manner, Peer};
 use super::report::{Finding, Report};
 use super::talk::{Range, Talk, travels_as_declared};
-use crate::broker::Role;
 use crate::clock::Clock;
 use crate::link::Will;
 
@@ -43,7 +42,7 @@ pub async fn check(endpoint: &Endpoint, identities: &Identities, clock: &dyn Clo
 async fn converse(endpoint: &Endpoint, identities: &Identities, clock: &dyn Clock, findings: &mut Vec<Finding>) -> Result<(), Gone> {
     let own = &identities.node.name;
     let (part, node) = (own.partition(), own.clone());
-    let account = Account { role: Role::Node(own.clone()), secret: identities.node.secret.clone() };
+    let account = identities.node.account();
     let will = Will { topic: Topic::SyncPresence { part, node }.build(), payload: Bytes::new(), retain: true, content_type: None };
     let mut peer = Peer::connect(endpoint, &account, Manner { will: Some(will), ..Manner::default() }).await?;
     peer.subscribe(&node_down_filter(own)).await?;

@@ -17,10 +17,9 @@ use aisle_schemas::topic::{Topic, owner_up_filter};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::client::{Account, Endpoint, Gone, Identities, Manner, Peer};
+use super::client::{Endpoint, Gone, Identities, Manner, Peer};
 use super::report::{Finding, Report};
 use super::talk::{Range, Talk, travels_as_declared};
-use crate::broker::Role;
 use crate::clock::Clock;
 use crate::link::Incoming;
 
@@ -49,7 +48,7 @@ struct Heard {
 
 async fn converse(endpoint: &Endpoint, identities: &Identities, clock: &dyn Clock, findings: &mut Vec<Finding>) -> Result<(), Gone> {
     let own = &identities.node.name;
-    let account = Account { role: Role::Cloud(identities.cloud.instance.clone()), secret: identities.cloud.secret.clone() };
+    let account = identities.cloud.account();
     let mut peer = Peer::connect(endpoint, &account, Manner::default()).await?;
     peer.subscribe(&owner_up_filter(own.partition())).await?;
     let mut talk = Talk::new(peer, own, Source::Cloud(own.tenant.clone()), clock);

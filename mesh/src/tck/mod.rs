@@ -10,8 +10,10 @@ pub mod client;
 pub mod cloud;
 pub mod edge;
 pub mod expectation;
+pub mod proof;
 pub mod report;
 pub mod talk;
 
 pub use client::{Account, Endpoint, Identities};
+pub use proof::{Proof, Shown};
 pub use report::{Finding, Report, Verdict};

@@ -7,12 +7,13 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use rustls::client::WantsClientCert;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::version::TLS13;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig};
 
 use super::{TlsError, bounded};
 
@@ -35,6 +36,15 @@ impl ClientTls {
     /// decides that.
     pub fn new(authority: &str, certificate: &str, key: &str) -> Result<Self, TlsError> {
         Ok(Self(Arc::new(RwLock::new(Some(Arc::new(client(authority, certificate, key)?))))))
+    }
+
+    /// Trusts `authority` alone and shows nothing: what a broker that asks for a certificate must turn away.
+    ///
+    /// # Errors
+    /// When the text does not parse.
+    pub fn without_certificate(authority: &str) -> Result<Self, TlsError> {
+        let config = trusting(authority)?.with_no_client_auth();
+        Ok(Self(Arc::new(RwLock::new(Some(Arc::new(config))))))
     }
 
     /// Shows another certificate from the next dial on.
@@ -83,13 +93,15 @@ impl ServerTls {
     }
 }
 
-fn client(authority: &str, certificate: &str, key: &str) -> Result<ClientConfig, TlsError> {
-    ClientConfig::builder_with_provider(provider())
+fn trusting(authority: &str) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TlsError> {
+    let builder = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
-        .map_err(|error| TlsError::Mismatch(Box::new(error)))?
-        .with_root_certificates(roots(authority)?)
-        .with_client_auth_cert(chain(certificate)?, private_key(key)?)
-        .map_err(|error| TlsError::Mismatch(Box::new(error)))
+        .map_err(|error| TlsError::Mismatch(Box::new(error)))?;
+    Ok(builder.with_root_certificates(roots(authority)?))
+}
+
+fn client(authority: &str, certificate: &str, key: &str) -> Result<ClientConfig, TlsError> {
+    trusting(authority)?.with_client_auth_cert(chain(certificate)?, private_key(key)?).map_err(|error| TlsError::Mismatch(Box::new(error)))
 }
 
 fn provider() -> Arc<CryptoProvider> {

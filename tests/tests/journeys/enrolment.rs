@@ -110,7 +110,7 @@ impl Site {
         // Older than the certificates of the past that a test makes.
         std::fs::write(ca.join(AUTHORITY_FILE), Authority::create(&key, now() - TimeDelta::days(400), rand::random())?)?;
         let authority = authority(&ca)?;
-        write_list(&authority, &ca, &[], now())?;
+        write_list(&authority, &ca.join(REVOKED_FILE), &[], now())?;
         let hosts = ["127.0.0.1".to_owned()];
         let broker_tls =
             key_and_certificate(&ca, "broker", |request| Ok(authority.certify_server(&hosts, request, now(), rand::random())?))?;

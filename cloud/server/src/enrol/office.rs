@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use aisle_mesh::tls::{Authority, Revoked, TlsError};
 use aisle_schemas::{
-    http::cloud::Claim,
+    http::cloud::{Claim, Enrolled, EnrolmentRequest},
     ids::{EventId, NodeId, NodeName, StoreId},
 };
 pub use aisle_store::enrolment::CertificateRow;
@@ -18,8 +18,8 @@ use aisle_store::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{AuthorityError, REVOKED_FILE, authority};
-use crate::{CloudConfig, fresh};
+use super::{AuthorityError, EnrolRefused, Enroller, REVOKED_FILE, authority};
+use crate::{CloudConfig, config::EnrolmentConfig, fresh};
 
 /// Longest life of a claim: it is carried to a box, not kept.
 pub const CLAIM_LIFE_MAX: TimeDelta = TimeDelta::days(7);
@@ -39,6 +39,8 @@ pub enum OfficeError {
     Itself,
     #[error("there is no node {0}")]
     Node(NodeId),
+    #[error("the claim was not redeemed")]
+    Refused(#[source] EnrolRefused),
     #[error("failed to use the database")]
     Database(#[from] StoreError),
     #[error("failed to make the list of revoked certificates")]
@@ -62,6 +64,8 @@ pub struct MadeClaim {
 pub struct Office {
     db: Db,
     folder: PathBuf,
+    /// Where the list of revoked certificates goes.
+    list: PathBuf,
     authority: Authority,
     stores: Vec<NodeId>,
 }
@@ -69,10 +73,11 @@ pub struct Office {
 impl Office {
     /// Opens the database and the authority that a cloud's configuration names.
     pub async fn open(config: &CloudConfig) -> Result<Self, OfficeError> {
-        let folder = config.enrolment.as_ref().ok_or(OfficeError::Off)?.authority.clone();
+        let EnrolmentConfig { authority: folder, revoked } = config.enrolment.clone().ok_or(OfficeError::Off)?;
+        let list = revoked.unwrap_or_else(|| folder.join(REVOKED_FILE));
         let authority = authority(&folder).map_err(OfficeError::Authority)?;
         let db = Db::connect(&config.database_url).await?;
-        Ok(Self { db, folder, authority, stores: config.stores.iter().map(crate::config::StoreConfig::node_id).collect() })
+        Ok(Self { db, folder, list, authority, stores: config.stores.iter().map(crate::config::StoreConfig::node_id).collect() })
     }
 
     /// Makes a claim for a node of a store: by default for the one that the configuration names.
@@ -107,6 +112,17 @@ impl Office {
         Ok(MadeClaim { claim, expires_at })
     }
 
+    /// Redeems a claim for a box that stands beside the authority, so that nothing travels.
+    pub async fn redeem(&self, asked: &EnrolmentRequest, now: DateTime<Utc>) -> Result<Enrolled, OfficeError> {
+        let authority = authority(&self.folder).map_err(OfficeError::Authority)?;
+        Enroller::new(authority, self.db.clone()).redeem(asked, now).await.map_err(OfficeError::Refused)
+    }
+
+    /// Where brokers outside find the list of revoked certificates.
+    pub fn list(&self) -> &Path {
+        &self.list
+    }
+
     /// Shuts a node out and writes the list for brokers; returns how many certificates were good until now.
     pub async fn revoke(&self, node: NodeId, now: DateTime<Utc>) -> Result<u64, OfficeError> {
         let revoked = enrolment::revoke(&self.db, node.clone(), now, fresh::id(now, EventId::new)).await?;
@@ -115,11 +131,11 @@ impl Office {
         Ok(certificates)
     }
 
-    /// Writes the list of revoked certificates beside the authority.
-    pub async fn write_list(&self, now: DateTime<Utc>) -> Result<PathBuf, OfficeError> {
+    /// Writes the list of revoked certificates.
+    pub async fn write_list(&self, now: DateTime<Utc>) -> Result<(), OfficeError> {
         let rows = enrolment::revoked(&mut self.db.read().await?).await?;
         let revoked: Vec<Revoked> = rows.into_iter().map(|row| Revoked { serial: row.serial, at: row.at }).collect();
-        write_list(&self.authority, &self.folder, &revoked, now)
+        write_list(&self.authority, &self.list, &revoked, now)
     }
 
     /// All certificates, by node.
@@ -133,12 +149,11 @@ impl Office {
     }
 }
 
-/// Writes a list of revoked certificates into an authority's folder.
-pub fn write_list(authority: &Authority, folder: &Path, revoked: &[Revoked], now: DateTime<Utc>) -> Result<PathBuf, OfficeError> {
+/// Writes a list of revoked certificates.
+pub fn write_list(authority: &Authority, file: &Path, revoked: &[Revoked], now: DateTime<Utc>) -> Result<(), OfficeError> {
     let number = u64::try_from(now.timestamp()).unwrap_or_default();
     let text = authority.revocation_list(revoked, number, now).map_err(OfficeError::List)?;
-    let (file, part) = (folder.join(REVOKED_FILE), folder.join(format!("{REVOKED_FILE}.part")));
-    let written = std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, &file));
-    written.map_err(|source| OfficeError::Write { file: file.clone(), source })?;
-    Ok(file)
+    let part = file.with_extension("part");
+    let written = std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, file));
+    written.map_err(|source| OfficeError::Write { file: file.to_owned(), source })
 }

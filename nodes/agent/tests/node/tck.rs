@@ -12,10 +12,13 @@ use secrecy::SecretString;
 
 use crate::world::World;
 
+fn secret() -> SecretString {
+    SecretString::from("none".to_owned())
+}
+
 fn identities() -> Identities {
-    let secret = || SecretString::from("none".to_owned());
-    let node = NodeAccount { name: NodeId::parse("acme.s042.n1").unwrap(), secret: secret() };
-    Identities { node, cloud: CloudAccount { instance: InstanceId::parse("tck").unwrap(), secret: secret() }, other_node: None }
+    let node = NodeAccount { name: NodeId::parse("acme.s042.n1").unwrap(), proof: secret().into() };
+    Identities { node, cloud: CloudAccount { instance: InstanceId::parse("tck").unwrap(), proof: secret().into() }, other_node: None }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -23,7 +26,7 @@ async fn as_019_a_node_keeps_every_sentence_that_a_cloud_can_see() {
     let identities = identities();
     let mut rules = AccessRules::new();
     for account in identities.accounts() {
-        rules.admit(account.role, Credential::of(&account.secret, *b"twelve bytes"));
+        rules.admit(account.role, Credential::of(&secret(), *b"twelve bytes"));
     }
     let config = EmbeddedConfig { bus: Bus::Mesh, bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), clients_max: 10 };
     let broker = EmbeddedBroker::start(config, Access::new(rules)).await.unwrap();
@@ -33,7 +36,7 @@ async fn as_019_a_node_keeps_every_sentence_that_a_cloud_can_see() {
     // Something to send: the node says how it is, and who checks in.
     store.cookie(DeviceKind::Door, "door-1").await;
     store.checked_in(1).await;
-    let endpoint = Endpoint { host: "127.0.0.1".to_owned(), port: broker.address().port() };
+    let endpoint = Endpoint { host: "127.0.0.1".to_owned(), port: broker.address().port(), tls: false };
     let report = edge::check(&endpoint, &identities, SystemClock::new().as_ref()).await;
     assert!(report.passed, "{report}");
     for sentence in [
