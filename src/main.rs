@@ -11,7 +11,8 @@ use std::time::Instant;
 use clap::{Parser, Subcommand};
 
 use commands::{
-    bench::Bench, broker_check::BrokerCheck, cloud::Cloud, demo::Demo, enrol::Enrol, init::Init, node::Node, sim::Sim, tck::Tck,
+    bench::Bench, broker_check::BrokerCheck, cloud::Cloud, demo::Demo, enrol::Enrol, init::Init, inspect::Inspect, node::Node, sim::Sim,
+    tck::Tck,
 };
 
 /// Connects what happens in a store with who the customer is and what they allowed.
@@ -42,6 +43,8 @@ enum Command {
     BrokerCheck(BrokerCheck),
     /// Whether a broker, a node or a cloud keeps the sentences of the protocol, as far as they can be seen from outside
     Tck(Tck),
+    /// What tags and product codes say: one JSON answer per JSON line
+    Inspect(Inspect),
 }
 
 fn main() -> ExitCode {
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
             Command::Bench(bench) => bench.run().await,
             Command::BrokerCheck(check) => check.run().await,
             Command::Tck(tck) => tck.run().await,
+            Command::Inspect(inspect) => inspect.run(),
         }
     });
     match done {

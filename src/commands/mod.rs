@@ -6,6 +6,7 @@ pub mod cloud;
 pub mod demo;
 pub mod enrol;
 pub mod init;
+pub mod inspect;
 pub mod journal_fill;
 pub mod node;
 pub mod node_operator;

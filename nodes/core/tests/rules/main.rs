@@ -1,12 +1,15 @@
-//! Rules of a store that need more than one of its parts: display policy over zones, visits over time, plans over programmes.
+//! Rules of a store that need more than one of its parts: display policy over zones, visits over time, plans over programmes; and what tags and codes say.
 //!
 //! Owns one test program with one module per subject. Takes seeds from proptest, which prints them. Emits nothing. On failure: the failing
 //! scene is printed whole.
 #![allow(clippy::unwrap_used)]
+mod codes;
 mod content;
 mod display;
 mod plan;
 mod plays;
+mod tags;
+mod vectors;
 mod visits;
 
 use chrono::{DateTime, Utc};
