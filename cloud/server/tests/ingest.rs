@@ -76,7 +76,7 @@ fn as_033_a_check_in_is_applied_journalled_and_told_in_one_commit() {
         assert_eq!(row.traceparent, opened.event.traceparent);
         assert!(matches!(&row.message, Message::VisitOpened { customer: c, visit, .. } if *c == customer && *visit == id::visit(1)));
         let conn = &mut owner.db.read().await.unwrap();
-        assert_eq!(outbox::at_places(conn, &[row.place]).await.unwrap(), [row.clone()]);
+        assert_eq!(outbox::at_places(conn, &[row.place]).await.unwrap(), std::slice::from_ref(row));
         let visit = visit::find(conn, id::visit(1)).await.unwrap().unwrap();
         assert_eq!((visit.customer, visit.closed_at), (Some(customer), None));
         assert_eq!(cursor::journalled(conn, &n1).await.unwrap(), 1);

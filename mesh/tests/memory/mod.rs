@@ -3,7 +3,7 @@
 //! Owns the log that sends, the ways a transaction fails, and the builders of test events. A node's disk ([`MemoryNode`]) and a cloud's
 //! database ([`MemoryCloud`]) are plain values that survive restarts of the machines and can be copied and set back. A [`Fault`] fails a
 //! transaction before its commit, or after it, which the caller cannot tell apart. On failure: the errors of the real logs.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
 mod cloud;
 mod node;

@@ -164,10 +164,11 @@ impl World {
             }
             Happening::EndApply { life, ticket, paused } => {
                 // Of a process that has ended meanwhile, nothing is committed.
-                if self.owners.contains_key(&life) {
-                    let applied = self.cloud.end_apply(&self.id, *paused, self.now);
-                    self.applied(life, ticket, applied);
+                if !self.owners.contains_key(&life) {
+                    return;
                 }
+                let applied = self.cloud.end_apply(&self.id, *paused, self.now);
+                self.applied(life, ticket, applied);
             }
             Happening::DecideHello { life, term, ticket, session, epoch, hello } => {
                 let known_schemas = Arc::new(introduction().schemas.into_iter().collect());

@@ -59,7 +59,7 @@ impl World {
             tally.applied += received.effects.len();
             tally.quarantined += received.quarantined.len();
             tally.dropped += sent.lost.len();
-            tally.epochs += u64::from(sent.epoch.counter) - 1;
+            tally.epochs += sent.epoch.counter - 1;
         }
         tally
     }

@@ -32,10 +32,13 @@ fn blob_of(bytes: &[u8]) -> Blob {
     Blob { sha256: ContentHash::of(bytes), size: u32::try_from(bytes.len()).unwrap(), mime: MediaType::of(bytes).unwrap() }
 }
 
+/// Path, first byte asked for, and who asked.
+type Asked = (String, u64, Option<Fetcher>);
+
 /// A cloud that serves one answer after the other, whatever is asked for, and notes where each began.
 struct FakeCloud {
     address: String,
-    asked: Arc<Mutex<Vec<(String, u64, Option<Fetcher>)>>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
     /// Permits to answer; a test may take its time.
     gate: Arc<Semaphore>,
 }
@@ -73,7 +76,7 @@ impl FakeCloud {
     }
 }
 
-async fn read_request(stream: &mut TcpStream) -> Option<(String, u64, Option<Fetcher>)> {
+async fn read_request(stream: &mut TcpStream) -> Option<Asked> {
     let mut text = String::new();
     while !text.contains("\r\n\r\n") {
         let mut buffer = [0; 4096];
