@@ -296,10 +296,12 @@ impl Rollout {
         }
     }
 
-    /// Takes what a store reports; `true` where that changes something. A rollout that goes back, or is over, does not listen.
+    /// Takes what a store reports; `true` where that changes something. A rollout that goes back hears only where it was overtaken, so that it
+    /// leaves alone what somebody else wrote; one that is over does not listen.
     pub fn observe(&mut self, store: &StoreId, report: Report) -> bool {
         match self.phase {
             Phase::Running | Phase::Paused => {}
+            Phase::RollingBack(_) if report == Report::Overtaken => {}
             Phase::RollingBack(_) | Phase::Done | Phase::RolledBack(_) => return false,
         }
         let Some(target) = self.targets.iter_mut().find(|target| target.store == *store) else { return false };
@@ -316,6 +318,14 @@ impl Rollout {
         let changed = target.progress != progress;
         target.progress = progress;
         changed
+    }
+
+    /// Takes that the document cannot be written for a store; `true` where that changes something. It counts as rejected, by us.
+    pub fn refuse(&mut self, store: &StoreId, code: &str, now: DateTime<Utc>) -> bool {
+        let waits = |target: &&mut Target| target.store == *store && target.progress == Progress::Waiting;
+        let Some(target) = self.targets.iter_mut().find(waits) else { return false };
+        target.progress = Progress::Rejected { at: now, code: code.to_owned() };
+        true
     }
 
     /// Staff stop it for a while, or let it go on; `false` where it cannot.

@@ -131,8 +131,8 @@ pub async fn run(
             }
             Committed { outbox, logged, reread } = feed.next() => {
                 tell_again |= outbox.iter().any(|row| !duty.is_for(&row.message.key())) || logged.iter().any(|head| !duty.is_for_node(&head.node));
-                for LoggedDown { node, stream, head, mark } in logged {
-                    links.logged(&node, stream.stream(), head, Some(mark));
+                for LoggedDown { node, stream, head, mark, reserved } in logged {
+                    links.logged(&node, stream.stream(), head, reserved.then_some(mark));
                 }
                 let overflows = !waiting.has_room();
                 outbox.into_iter().filter(|row| duty.is_for(&row.message.key())).for_each(|row| waiting.add(row));

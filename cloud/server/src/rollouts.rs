@@ -35,7 +35,7 @@ pub async fn run(db: Db, clock: Arc<dyn Clock>, feed: Feed, duty: Duty, mut stop
         tokio::select! {
             changed = stopping.changed() => if changed.is_err() || *stopping.borrow() { return },
             _ = tick.tick() => if let Err(error) = look(&db, clock.as_ref(), &feed, &duty).await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "a rollout did not go on");
+                tracing::warn!(error = &error as &dyn std::error::Error, "rollouts were not looked at");
             },
         }
     }
@@ -50,7 +50,11 @@ async fn look(db: &Db, clock: &dyn Clock, feed: &Feed, duty: &Duty) -> Result<()
                 Ok(true) => {}
                 // Somebody else was faster, staff for instance: the next look sees what they did.
                 Ok(false) | Err(StoreError::Stale) => break,
-                Err(error) => return Err(error),
+                // The others do not wait for one that cannot go on.
+                Err(error) => {
+                    tracing::warn!(rollout = %id, error = &error as &dyn std::error::Error, "a rollout did not go on");
+                    break;
+                }
             }
         }
     }
@@ -65,12 +69,13 @@ async fn step(db: &Db, feed: &Feed, id: EventId, now: DateTime<Utc>) -> Result<b
         (row, rollout::reports(&mut connection, id).await?)
     };
     let RolloutRow { rollout, version, mut state, .. } = row;
-    let moved: Vec<StoreId> = reports.into_iter().filter_map(|(store, report)| state.observe(&store, report).then_some(store)).collect();
+    let mut moved: Vec<StoreId> =
+        reports.into_iter().filter_map(|(store, report)| state.observe(&store, report).then_some(store)).collect();
     let order = state.decide(now);
     if moved.is_empty() && order.is_none() {
         return Ok(false);
     }
-    let before = state.phase;
+    let (before, mut observed) = (state.phase, state.clone());
     order.iter().for_each(|order| state.apply(order, now));
     let written = match &order {
         Some(Order::Set(stores) | Order::Restore(stores)) => {
@@ -80,7 +85,25 @@ async fn step(db: &Db, feed: &Feed, id: EventId, now: DateTime<Utc>) -> Result<b
     };
     let audit = order.as_ref().and_then(|order| audit(order, state.phase, state.wave, now));
     let phase = state.phase;
-    let logged = rollout::advance(db, Step { rollout, version, state, moved, written, order, audit, at: now }).await?;
+    let step = Step { rollout, version, state, moved: moved.clone(), written, order, audit, at: now };
+    let logged = match rollout::advance(db, step).await {
+        Ok(logged) => logged,
+        Err(error) => {
+            let (node, code) = match &error {
+                StoreError::DocumentsFull(node) => (node, "documents_full"),
+                StoreError::UnknownNode(node) => (node, "unknown_node"),
+                _ => return Err(error), // says nothing of a store
+            };
+            if !observed.refuse(&node.store, code, now) {
+                return Err(error);
+            }
+            tracing::warn!(%rollout, %node, code, "a rollout cannot write for a store");
+            moved.push(node.store.clone());
+            let step = Step { rollout, version, state: observed, moved, written: Vec::new(), order: None, audit: None, at: now };
+            rollout::advance(db, step).await?;
+            return Ok(true);
+        }
+    };
     feed.push(Committed { outbox: Vec::new(), logged, reread: false });
     if phase != before {
         metrics::counter!("aisle_rollout_phases_total", "phase" => word(phase)).increment(1);
@@ -116,5 +139,63 @@ fn reason_word(reason: Reason) -> &'static str {
         Reason::TooManyRejected => "too many rejected",
         Reason::NotConverged => "not converged in time",
         Reason::Staff => "by staff",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aisle_cloud_core::rollout::{Progress, Target, Terms};
+    use aisle_mesh::clock::SystemClock;
+    use aisle_schemas::ids::{CustomerId, NodeId, Partition};
+    use aisle_store::{
+        node::{self, Enrolment},
+        rollout::NewRollout,
+        testing::{World, on_both},
+    };
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    fn rollout_of(n: u8, body: String, stores: &[&str]) -> NewRollout {
+        let target = |store: &&str| {
+            let node = NodeId::parse(&format!("t.{store}.n1")).unwrap();
+            (Target { store: node.store.clone(), wave: 0, progress: Progress::Waiting }, node)
+        };
+        NewRollout {
+            rollout: EventId::new(u64::from(n), [n; 10]),
+            name: "Herbst".to_owned(),
+            key: format!("screen/{n}"),
+            body: RawValue::from_string(body).unwrap(),
+            terms: Terms { per_minute: 10, rejected_percent_max: 50, applied_percent_min: 50, patience_s: 60 },
+            targets: stores.iter().map(target).collect(),
+            by: CustomerId::new(1, [1; 10]),
+            at: DateTime::UNIX_EPOCH,
+            audit: EventId::new(100 + u64::from(n), [n; 10]),
+        }
+    }
+
+    #[test]
+    fn a_rollout_that_cannot_go_on_stops_no_other_and_a_store_without_a_log_counts_as_rejected() {
+        on_both(|World { db, kind, .. }| async move {
+            let enrolled = Enrolment { node: NodeId::parse("t.s1.n1").unwrap(), random: 7 };
+            node::enrol(&db, vec![enrolled]).await.unwrap();
+            // No record is that long, so the first can never be written.
+            let too_long = format!("\"{}\"", "x".repeat(40 << 10));
+            rollout::begin(&db, rollout_of(1, too_long, &["s1"])).await.unwrap();
+            rollout::begin(&db, rollout_of(2, "{}".to_owned(), &["s1", "s2"])).await.unwrap();
+            let duty = Duty::new(watch::channel((0..=u8::MAX).map(Partition).collect()).1);
+            let (feed, _source) = Feed::new();
+            look(&db, SystemClock::new().as_ref(), &feed, &duty).await.unwrap();
+            let conn = &mut db.read().await.unwrap();
+            let stuck = rollout::find(conn, EventId::new(1, [1; 10])).await.unwrap().unwrap();
+            assert!(stuck.state.targets.iter().all(|target| target.progress == Progress::Waiting), "{kind}: {stuck:?}");
+            let found = rollout::find(conn, EventId::new(2, [2; 10])).await.unwrap().unwrap();
+            match found.state.targets.as_slice() {
+                [Target { progress: Progress::Set { .. }, .. }, Target { progress: Progress::Rejected { code, .. }, .. }] => {
+                    assert_eq!(code, "unknown_node", "{kind}");
+                }
+                other => panic!("{kind}: {other:?}"),
+            }
+        });
     }
 }

@@ -461,6 +461,7 @@ fn as_075_only_the_newest_revision_of_a_document_is_sent_and_marks_come_with_the
     on_both(|w| async move {
         let owner = Owner::new(w.db, &["t.s1.n1"]).await;
         let n1 = node_id("t.s1.n1");
+        owner.hello(&n1, 1).await;
         let first = down::put(&owner.db, vec![document(1, "screen/a", Some(1)), document(2, "screen/b", Some(1))]).await.unwrap();
         let second = down::put(&owner.db, vec![document(3, "screen/a", Some(2))]).await.unwrap();
         assert_eq!((first[0].head, second[0].head), (Seq::new(2), Seq::new(3)));
@@ -478,6 +479,24 @@ fn as_075_only_the_newest_revision_of_a_document_is_sent_and_marks_come_with_the
         let state = owner.ingest.state(&n1).await.unwrap();
         assert_eq!(state.streams.get(Stream::Desired).unwrap().high, Seq::new(4), "written is as good as sent");
         assert_eq!(owner.ingest.commit_sent(&n1, state.epoch, Stream::Order, Seq::ZERO).await.unwrap(), state.mark.next());
+    });
+}
+
+#[test]
+fn as_073_a_log_without_an_open_session_keeps_the_mark_by_which_hello_knows_that_it_was_set_back() {
+    on_both(|w| async move {
+        let owner = Owner::new(w.db, &["t.s1.n1"]).await;
+        let n1 = node_id("t.s1.n1");
+        let before = owner.ingest.state(&n1).await.unwrap();
+        let logged = down::put(&owner.db, vec![world::order("t.s1.n1", 1)]).await.unwrap();
+        assert_eq!((logged[0].head, logged[0].mark, logged[0].reserved), (Seq::new(1), before.mark, false), "{}", w.kind);
+        let closed = owner.ingest.state(&n1).await.unwrap();
+        assert_eq!((closed.mark, closed.streams.get(Stream::Order).unwrap().high), (before.mark, Seq::ZERO), "{}", w.kind);
+        owner.hello(&n1, 1).await;
+        let logged = down::put(&owner.db, vec![world::order("t.s1.n1", 2)]).await.unwrap();
+        assert!(logged[0].reserved && logged[0].mark > before.mark, "{}", w.kind);
+        let open = owner.ingest.state(&n1).await.unwrap();
+        assert_eq!(open.streams.get(Stream::Order).unwrap().high, Seq::new(2), "{}", w.kind);
     });
 }
 

@@ -10,7 +10,7 @@ use aisle_schemas::{
     event::{Event, EventError, EventType, Source},
     ids::{EventId, NodeId},
     limits::{DOCUMENTS_MAX, KEEP_APPLIED},
-    sync::{Mark, Seq, Stream},
+    sync::{Epoch, Mark, Seq, Stream},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -63,13 +63,15 @@ impl DownStream {
     }
 }
 
-/// Records are committed and may be sent: highest seq of the stream, and the mark that was committed with it.
+/// Records are committed: highest seq of the stream, and the mark of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedDown {
     pub node: NodeId,
     pub stream: DownStream,
     pub head: Seq,
     pub mark: Mark,
+    /// Mark and head were committed as sent (AS-011), so that the owner may send at once. Only under an open session.
+    pub reserved: bool,
 }
 
 /// Rows of one statement: bounds its parameter, not the write.
@@ -126,6 +128,7 @@ struct Place {
     order_next: Seq,
     desired_next: Seq,
     mark: Mark,
+    reserved: bool,
 }
 
 fn count_of(records: &[&Record<'_>], stream: DownStream) -> u64 {
@@ -141,7 +144,7 @@ async fn reserve(tx: &mut Tx, owed: &BTreeMap<NodeId, Vec<&Record<'_>>>) -> Resu
         orders: u64,
         documents: u64,
     }
-    type Row = (Text<NodeId>, Num<Seq>, Num<Seq>, Num<Mark>);
+    type Row = (Text<NodeId>, Num<Seq>, Num<Seq>, Num<Mark>, bool);
     let wish = |(node, records): (&NodeId, &Vec<&Record<'_>>)| Wish {
         node: node.to_string(),
         orders: count_of(records, DownStream::Order),
@@ -149,7 +152,9 @@ async fn reserve(tx: &mut Tx, owed: &BTreeMap<NodeId, Vec<&Record<'_>>>) -> Resu
     };
     let wishes: Vec<Wish> = owed.iter().map(wish).collect();
     let rows: Vec<Row> = run!(tx, fetch_all: Row, pair "down/reserve", Json(wishes))?;
-    let place = |(Text(node), Num(order_next), Num(desired_next), Num(mark)): Row| (node, Place { order_next, desired_next, mark });
+    let place = |(Text(node), Num(order_next), Num(desired_next), Num(mark), reserved): Row| {
+        (node, Place { order_next, desired_next, mark, reserved })
+    };
     Ok(rows.into_iter().map(place).collect())
 }
 
@@ -176,7 +181,7 @@ struct Numbered<'w> {
 
 impl<'w> Numbered<'w> {
     fn take(&mut self, node: &NodeId, place: Place, records: &[&'w Record<'w>]) {
-        let Place { order_next, desired_next, mark } = place;
+        let Place { order_next, desired_next, mark, reserved } = place;
         for (stream, next) in [(DownStream::Order, order_next), (DownStream::Desired, desired_next)] {
             let count = count_of(records, stream);
             if count == 0 {
@@ -192,7 +197,7 @@ impl<'w> Numbered<'w> {
                 }
                 seq = seq.next();
             }
-            self.logged.push(LoggedDown { node: node.clone(), stream, head: next.minus(1), mark });
+            self.logged.push(LoggedDown { node: node.clone(), stream, head: next.minus(1), mark, reserved });
         }
     }
 
@@ -274,6 +279,19 @@ pub async fn trim(tx: &mut Tx, now: DateTime<Utc>) -> Result<(), StoreError> {
 pub async fn document(conn: &mut Conn, node: &NodeId, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
     let row: Option<(Vec<u8>,)> = run!(conn, fetch_optional: (Vec<u8>,), "down/document.sql", node, key)?;
     Ok(row.map(|(event,)| event))
+}
+
+/// The stored bytes of a document in force at a node, or at the one in its place. Its log is locked from here to the commit, so that nobody
+/// writes another in between; whoever asks for several nodes does so in the order of their names, as all writers of heads.
+pub async fn locked_document(tx: &mut Tx, node: &NodeId, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    type Locked = (Text<Epoch>, Json<Vec<Epoch>>, Num<Mark>);
+    let in_place = successor(tx, node).await?;
+    let node = in_place.as_ref().unwrap_or(node);
+    let locked: Option<Locked> = run!(tx, fetch_optional: Locked, pair "down/lock", node)?;
+    match locked {
+        Some(_) => document(tx, node, key).await,
+        None => Ok(None),
+    }
 }
 
 /// What a node has neither applied nor rejected of its documents, and not applied of its orders.

@@ -4,7 +4,7 @@
 //! the audit entry in one transaction, fenced by the version that was read (`Stale` where somebody else was faster). Emits rollouts as the core
 //! knows them. On failure: nothing has changed.
 
-use aisle_cloud_core::rollout::{Order, Phase, Progress, Reason, Report, Rollout, Target, Terms};
+use aisle_cloud_core::rollout::{self as rules, Order, Phase, Progress, Reason, Report, Rollout, Target, Terms};
 use aisle_schemas::{
     event::Event,
     ids::{CustomerId, EventId, NodeId, StoreId},
@@ -261,7 +261,7 @@ pub async fn held(conn: &mut Conn) -> Result<Vec<(NodeId, String)>, StoreError> 
 pub async fn advance(db: &Db, step: Step) -> Result<Vec<LoggedDown>, StoreError> {
     db.write(move |tx| {
         Box::pin(async move {
-            let Step { rollout, version, state, moved, written, order, audit: entry, at } = step;
+            let Step { rollout, version, state, moved, mut written, order, audit: entry, at } = step;
             let row = find(tx, rollout).await?.ok_or(StoreError::Stale)?;
             let (phase, reason) = phase_words(state.phase);
             let ended_at = state.phase.is_over().then_some(at);
@@ -270,13 +270,18 @@ pub async fn advance(db: &Db, step: Step) -> Result<Vec<LoggedDown>, StoreError>
             }
             for target in state.targets.iter().filter(|target| moved.contains(&target.store)) {
                 let (progress, code) = progress_word(&target.progress);
-                run!(tx, execute, "rollout/move_target.sql", rollout, &target.store, progress, code)?;
+                run!(tx, execute, "rollout/move_target.sql", rollout, &target.store, progress, code, rules::set_at(&target.progress))?;
             }
+            // Logs are locked in the one order of all writers of heads, by the node's name; within a tenant its store decides.
+            written.sort_by_key(|(store, _)| format!("{store}."));
             let mut writes = Vec::with_capacity(written.len());
             for (store, record) in written {
                 let write = match &order {
                     Some(Order::Set(_)) => set(tx, &row, &store, record, at).await?,
-                    Some(Order::Restore(_)) => restore(tx, &row, &store, record, at).await?,
+                    Some(Order::Restore(_)) => match restore(tx, &row, &store, record, at).await? {
+                        Some(write) => write,
+                        None => continue,
+                    },
                     Some(Order::Advance | Order::RollBack(_) | Order::Finish) | None => continue,
                 };
                 writes.push(write);
@@ -291,12 +296,20 @@ pub async fn advance(db: &Db, step: Step) -> Result<Vec<LoggedDown>, StoreError>
     .await
 }
 
-async fn former(tx: &mut Tx, rollout: EventId, store: &StoreId) -> Result<(NodeId, Option<Box<RawValue>>), StoreError> {
-    type Former = (Text<NodeId>, Option<String>);
-    let row: Option<Former> = run!(tx, fetch_optional: Former, "rollout/former.sql", rollout, store)?;
-    let (Text(node), former) = row.ok_or(StoreError::Stale)?;
-    let former = former.map(RawValue::from_string).transpose().map_err(|_| unreadable("former body"))?;
-    Ok((node, former))
+/// What is kept of a target beside its progress.
+struct Former {
+    node: NodeId,
+    body: Option<Box<RawValue>>,
+    /// What the rollout wrote, where it did.
+    record: Option<EventId>,
+}
+
+async fn former(tx: &mut Tx, rollout: EventId, store: &StoreId) -> Result<Former, StoreError> {
+    type Row = (Text<NodeId>, Option<String>, Option<Id<EventId>>);
+    let row: Option<Row> = run!(tx, fetch_optional: Row, "rollout/former.sql", rollout, store)?;
+    let (Text(node), body, record) = row.ok_or(StoreError::Stale)?;
+    let body = body.map(RawValue::from_string).transpose().map_err(|_| unreadable("former body"))?;
+    Ok(Former { node, body, record: record.map(|Id(record)| record) })
 }
 
 fn write_of(row: &RolloutRow, node: NodeId, record: EventId, data: Option<Box<RawValue>>, at: DateTime<Utc>) -> DownWrite {
@@ -314,7 +327,7 @@ fn write_of(row: &RolloutRow, node: NodeId, record: EventId, data: Option<Box<Ra
 
 /// The document for a store; what it had stays in the target's row.
 async fn set(tx: &mut Tx, row: &RolloutRow, store: &StoreId, record: EventId, at: DateTime<Utc>) -> Result<DownWrite, StoreError> {
-    let (node, _) = former(tx, row.rollout, store).await?;
+    let Former { node, .. } = former(tx, row.rollout, store).await?;
     let before = down::document(tx, &node, &row.key).await?;
     let before = before.and_then(|event| Event::parse(&event).ok()).and_then(|event| event.data);
     let progress = Progress::Set { at };
@@ -323,10 +336,30 @@ async fn set(tx: &mut Tx, row: &RolloutRow, store: &StoreId, record: EventId, at
     Ok(write_of(row, node, record, Some(row.body.clone()), at))
 }
 
-/// The former document for a store; none deletes it again.
-async fn restore(tx: &mut Tx, row: &RolloutRow, store: &StoreId, record: EventId, at: DateTime<Utc>) -> Result<DownWrite, StoreError> {
-    let (node, before) = former(tx, row.rollout, store).await?;
-    let (word, _) = progress_word(&Progress::Restored);
-    run!(tx, execute, "rollout/restore_target.sql", row.rollout, store, word, record)?;
-    Ok(write_of(row, node, record, before, at))
+/// The former document for a store; none deletes it again. Nothing is written where nothing was, or where another record stands by now.
+async fn restore(
+    tx: &mut Tx,
+    row: &RolloutRow,
+    store: &StoreId,
+    record: EventId,
+    at: DateTime<Utc>,
+) -> Result<Option<DownWrite>, StoreError> {
+    let Former { node, body, record: own } = former(tx, row.rollout, store).await?;
+    let stands = down::locked_document(tx, &node, &row.key).await?;
+    let stands = stands.and_then(|event| Event::parse(&event).ok()).map(|event| event.id);
+    let left_alone = match own {
+        None => Progress::Restored,
+        Some(own) if stands != Some(own) => {
+            let target = row.state.targets.iter().find(|target| target.store == *store);
+            Progress::Overtaken { at: target.and_then(|target| rules::set_at(&target.progress)).unwrap_or(at) }
+        }
+        Some(_) => {
+            let (word, _) = progress_word(&Progress::Restored);
+            run!(tx, execute, "rollout/restore_target.sql", row.rollout, store, word, record)?;
+            return Ok(Some(write_of(row, node, record, body, at)));
+        }
+    };
+    let (word, code) = progress_word(&left_alone);
+    run!(tx, execute, "rollout/move_target.sql", row.rollout, store, word, code, rules::set_at(&left_alone))?;
+    Ok(None)
 }

@@ -116,6 +116,30 @@ fn a_store_that_somebody_else_has_written_to_is_left_alone() {
     assert_eq!(step(&mut rollout, at(1)), Some(Order::Restore(vec![stores[1].clone()])));
 }
 
+#[test]
+fn a_rollout_that_goes_back_hears_only_where_somebody_else_has_written() {
+    let mut rollout = rollout(3, &[Reach::Percent(100)], terms());
+    let Some(Order::Set(stores)) = step(&mut rollout, at(0)) else { panic!("it begins") };
+    stores.iter().for_each(|store| assert!(rollout.observe(store, Report::Taken)));
+    assert_eq!(step(&mut rollout, at(1)), Some(Order::Finish));
+    assert!(!rollout.observe(&stores[0], Report::Overtaken), "it is over");
+    assert!(rollout.roll_back());
+    assert!(rollout.observe(&stores[0], Report::Overtaken));
+    assert!(!rollout.observe(&stores[1], Report::Rejected("late".to_owned())));
+    assert_eq!(step(&mut rollout, at(2)), Some(Order::Restore(stores[1..].to_vec())));
+}
+
+#[test]
+fn a_store_that_cannot_be_written_to_counts_as_rejected() {
+    let mut rollout = rollout(2, &[Reach::Percent(100)], Terms { rejected_percent_max: 50, applied_percent_min: 50, ..terms() });
+    let store = rollout.targets[0].store.clone();
+    assert!(rollout.refuse(&store, "documents_full", at(0)));
+    assert!(!rollout.refuse(&store, "documents_full", at(1)), "once");
+    let other = rollout.targets[1].store.clone();
+    assert_eq!(step(&mut rollout, at(1)), Some(Order::Set(vec![other.clone()])));
+    assert!(!rollout.refuse(&other, "documents_full", at(2)), "it was written");
+}
+
 /// What a store answers, and whether staff do something, at one instant.
 #[derive(Debug, Clone)]
 enum Happening {

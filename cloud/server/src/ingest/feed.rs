@@ -70,8 +70,8 @@ impl Feed {
             }
             for head in logged {
                 let newest = waiting.logged.entry((head.node.clone(), head.stream)).or_insert_with(|| head.clone());
-                // A new epoch numbers from 1 again, so the newest mark decides, not the highest head.
-                if newest.mark <= head.mark {
+                // A new epoch numbers from 1 again, so the newest mark decides, not the highest head. Without a session the mark stands.
+                if (newest.mark, newest.head) <= (head.mark, head.head) {
                     *newest = head;
                 }
             }
@@ -115,7 +115,7 @@ mod tests {
 
     fn head(seq: u64, mark: u64) -> LoggedDown {
         let node = NodeId::parse("t.s1.n1").unwrap();
-        LoggedDown { node, stream: DownStream::Order, head: Seq::new(seq), mark: Mark::new(mark) }
+        LoggedDown { node, stream: DownStream::Order, head: Seq::new(seq), mark: Mark::new(mark), reserved: true }
     }
 
     #[tokio::test]

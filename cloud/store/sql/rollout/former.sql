@@ -1,1 +1,1 @@
-SELECT node, former FROM rollout_target WHERE rollout = $1 AND store = $2
+SELECT node, former, record FROM rollout_target WHERE rollout = $1 AND store = $2

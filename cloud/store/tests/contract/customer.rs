@@ -423,7 +423,21 @@ fn draft(minor: i64) -> OfferDraft {
 fn published(rev: u32, minor: i64) -> PublishedOffer {
     let OfferDraft { campaign, product, price, was, from, to, target, variants, fallback, fallback_for, rule, value_percent, push } =
         draft(minor);
-    let offer = Offer { offer: id::offer(1), rev, campaign, product, price, was, from, to, target, variants, fallback, fallback_for, media: vec![] };
+    let offer = Offer {
+        offer: id::offer(1),
+        rev,
+        campaign,
+        product,
+        price,
+        was,
+        from,
+        to,
+        target,
+        variants,
+        fallback,
+        fallback_for,
+        media: vec![],
+    };
     PublishedOffer { offer, rule, value_percent, push }
 }
 

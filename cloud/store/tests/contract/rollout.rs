@@ -47,7 +47,11 @@ async fn desired(db: &Db, text: &str) -> Option<String> {
 }
 
 async fn found(db: &Db) -> RolloutRow {
-    rollout::find(&mut db.read().await.unwrap(), id::event(1)).await.unwrap().unwrap()
+    found_as(db, 1).await
+}
+
+async fn found_as(db: &Db, n: u8) -> RolloutRow {
+    rollout::find(&mut db.read().await.unwrap(), id::event(n)).await.unwrap().unwrap()
 }
 
 /// The step that an order is, from the state as it stands.
@@ -146,5 +150,31 @@ fn a_store_that_was_written_to_by_somebody_else_is_overtaken() {
         let mut reports = rollout::reports(conn, id::event(1)).await.unwrap();
         reports.sort_by(|one, other| one.0.cmp(&other.0));
         assert_eq!(reports, [(store(1), Report::Pending), (store(2), Report::Overtaken)], "{kind}");
+    });
+}
+
+#[test]
+fn a_roll_back_leaves_alone_what_a_later_rollout_wrote() {
+    on_both(|World { db, kind, .. }| async move {
+        enrol(&db, &["t.s1.n1", "t.s2.n1"]).await;
+        let both = || vec![store(1), store(2)];
+        rollout::begin(&db, new(1)).await.unwrap();
+        rollout::advance(&db, step(&found(&db).await, Order::Set(both()), 10)).await.unwrap();
+        rollout::advance(&db, step(&found(&db).await, Order::Finish, 20)).await.unwrap();
+        // The later one reaches one of the two stores.
+        let mut later = NewRollout { body: raw(r#"{"later": 2}"#), ..new(2) };
+        later.targets.truncate(1);
+        assert!(rollout::begin(&db, later).await.unwrap(), "{kind}");
+        rollout::advance(&db, step(&found_as(&db, 2).await, Order::Set(vec![store(1)]), 30)).await.unwrap();
+        rollout::advance(&db, step(&found_as(&db, 2).await, Order::Finish, 40)).await.unwrap();
+
+        // Nobody has observed anything in between: the transaction itself looks.
+        rollout::advance(&db, step(&found(&db).await, Order::RollBack(Reason::Staff), 60)).await.unwrap();
+        let logged = rollout::advance(&db, step(&found(&db).await, Order::Restore(both()), 70)).await.unwrap();
+        assert_eq!(logged.len(), 1, "{kind}: {logged:?}");
+        assert_eq!(desired(&db, "t.s1.n1").await.as_deref(), Some(r#"{"later": 2}"#), "{kind}: the later one stands");
+        assert_eq!(desired(&db, "t.s2.n1").await, None, "{kind}: what was not touched since goes back");
+        let progress: Vec<Progress> = found(&db).await.state.targets.into_iter().map(|target| target.progress).collect();
+        assert_eq!(progress, [Progress::Overtaken { at: at(5) }, Progress::Restored], "{kind}");
     });
 }

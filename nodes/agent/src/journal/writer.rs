@@ -469,14 +469,15 @@ async fn write_entry(desk: &mut Desk<'_>, entry: &Entry) -> Result<(), JournalEr
     Ok(())
 }
 
-/// The transaction that accepts records also commits what must be on disk before they are sent, which saves the send its own fsync. Class C
+/// The transaction that accepts records also commits what must be on disk before they are sent, which saves the send its own fsync. Only while
+/// the link is open: a disk that was set back must not catch up with the mark that the cloud has seen before HELLO has compared both. Class C
 /// only while the sender keeps up: rows up to the highest seq sent may not be dropped when the budget runs out, so a backlog that waits for its
 /// turn, or for an acknowledgement, must not count as sent.
 fn reserve(heads: &mut Heads, effects: &mut Effects, before: &PerStream<StreamState>, reads: Option<&PerStream<Seq>>) {
     let appended: Vec<Stream> = effects.appended.iter().map(|(stream, ())| stream).collect();
     for stream in appended {
         let sendable = match stream.class() {
-            Class::A | Class::B => true,
+            Class::A | Class::B => reads.is_some(),
             Class::C => reads.is_some_and(|reads| {
                 let state = before.get(stream).copied().unwrap_or(StreamState::EMPTY);
                 let sent = reads.get(stream).copied().unwrap_or_default().max(state.acked);

@@ -146,6 +146,7 @@ async fn as_076_a_fill_is_reported_in_the_commits_of_its_batches_and_a_check_in_
     let folder = tempfile::tempdir().unwrap();
     let disk = open(folder.path()).await;
     store_with_window_1(&disk).await;
+    disk.journal.set_link_open(true);
     let body = offer(1, disk.clock.now());
     let batch = u64::try_from(BATCH_RECORDS_MAX).unwrap();
     let mut cursor = 0;

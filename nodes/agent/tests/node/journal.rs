@@ -198,6 +198,7 @@ async fn many_askers_share_a_transaction_and_each_is_answered() {
     let world = open(folder.path()).await;
     let noted: Arc<Mutex<Vec<Logged>>> = Arc::default();
     let sink = Arc::clone(&noted);
+    world.journal.set_link_open(true);
     world.journal.notify(Box::new(move |logged| sink.lock().unwrap().push(logged)));
     let commits = (0..200).map(|n| world.commit(vec![world.opened(n)]));
     futures_util::future::join_all(commits).await;
@@ -209,14 +210,17 @@ async fn many_askers_share_a_transaction_and_each_is_answered() {
 }
 
 #[tokio::test]
-async fn telemetry_is_not_numbered_as_sent_while_the_link_is_closed() {
+async fn as_065_nothing_is_numbered_as_sent_while_the_link_is_closed_so_that_hello_knows_a_disk_that_was_set_back() {
     let folder = tempfile::tempdir().unwrap();
     let world = open(folder.path()).await;
-    world.commit(vec![world.tap()]).await;
-    assert_eq!(world.journal.heads().stream(Stream::Tele).high, Seq::ZERO);
+    let mark = world.journal.heads().mark;
+    world.commit(vec![world.tap(), world.opened(1)]).await;
+    let closed = world.journal.heads();
+    assert_eq!((closed.mark, closed.stream(Stream::Tele).high, closed.stream(Stream::Sess).high), (mark, Seq::ZERO, Seq::ZERO));
     world.journal.set_link_open(true);
-    world.commit(vec![world.tap()]).await;
-    assert_eq!(world.journal.heads().stream(Stream::Tele).high, Seq::new(2));
+    world.commit(vec![world.tap(), world.opened(2)]).await;
+    let open = world.journal.heads();
+    assert_eq!((open.mark, open.stream(Stream::Tele).high, open.stream(Stream::Sess).high), (mark.next(), Seq::new(2), Seq::new(2)));
 }
 
 #[tokio::test]
