@@ -7,6 +7,7 @@
 
 use aisle_schemas::{
     code::{CODE_LEN_MAX, Code, CodeSubject, Pass, StoreKey},
+    document::OverrideRequest,
     event::{Event, EventType, Source, check_depth, frame_into},
     golden,
     http::{cloud::*, node::*},
@@ -321,7 +322,7 @@ macro_rules! bodies {
 
 bodies! {
     NfcTap, PlayReport, ScreenState, ScreenInteraction, ScreenCommand, ZoneCount,
-    DeviceSignIn, NodeCheckIn, ZoneEntered,
+    DeviceSignIn, NodeCheckIn, ZoneEntered, OverrideRequest, RolloutDraft,
     SignInStart, SignInFinish, MeChange, OutcomeReport, BookmarkAdd, ConsentChange, PassRequest, CloudCheckIn, TapClaim, DialogueReply,
     CampaignDraft, OfferDraft, LegalText, SalesReport, CandidateRequest, ContextReport, ScreenCommandRequest
 }

@@ -31,6 +31,8 @@ use crate::{fresh, problem::Refusal, session::Principal, shared::RateRule, state
 
 /// Uploads at the same time: each is held in memory until it is hashed.
 pub const UPLOADS_MAX: usize = 4;
+/// How long an upload's body may take: 16 MiB at little more than 1 Mbit/s. One that stalls would keep its place for ever.
+const UPLOAD_TIME: Duration = Duration::from_secs(120);
 /// Fetches per node and minute. A node fetches two at a time; more is a fault of its own.
 const FETCHES_PER_MINUTE: u32 = 600;
 /// What a browser may do with a blob that it is shown by itself: nothing.
@@ -64,7 +66,7 @@ pub async fn upload(cloud: web::Data<Cloud>, staff: Staff, request: HttpRequest,
     let busy = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy").retry_after(Duration::from_secs(1));
     let _room = cloud.uploads.try_acquire().map_err(|_| busy())?;
     let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    let bytes = read(payload, declared).await?;
+    let bytes = tokio::time::timeout(UPLOAD_TIME, read(payload, declared)).await.map_err(|_| busy())??;
     let not_media = || {
         Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_media")
             .detail("content is JPEG, PNG, WebP, AVIF or MP4, by its own first bytes")

@@ -127,12 +127,14 @@ impl Cache {
     /// # Errors
     /// When it cannot be synced or renamed; then it has no name.
     pub async fn finish(&self, blob: Blob, partial: Partial) -> io::Result<Finished> {
-        let Partial { file, hasher, len: _ } = partial;
+        let Partial { mut file, hasher, len: _ } = partial;
         if ContentHash::from_bytes(hasher.finalize().into()) != blob.sha256 {
             drop(file);
             self.discard(blob.sha256).await?;
             return Ok(Finished::WrongHash);
         }
+        // The last write may still be under way, and only a flush tells that it failed.
+        file.flush().await?;
         file.sync_all().await?;
         let (part, whole, folder) = (self.part(blob.sha256), self.whole(blob.sha256), self.folder.clone());
         blocking(move || {

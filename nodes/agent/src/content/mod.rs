@@ -233,7 +233,9 @@ impl Fetcher {
                     swept = Some(plan.keep.clone());
                 }
                 self.begin(&plan, &mut fetches);
-                let waiting = plan.fetch.iter().filter(|blob| !self.running.contains(&blob.sha256));
+                // While no fetch may begin, the end of one wakes the loop.
+                let may_begin = fetches.len() < FETCHES_MAX;
+                let waiting = plan.fetch.iter().filter(|_| may_begin).filter(|blob| !self.running.contains(&blob.sha256));
                 let retries = waiting.filter_map(|blob| self.failures.get(&blob.sha256)).filter(|failures| failures.wrong < WRONG_MAX);
                 due = retries.map(|failures| failures.not_before).min().map_or(due, |retry| retry.min(due));
             }
