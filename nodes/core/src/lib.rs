@@ -12,6 +12,7 @@ pub mod hlc;
 pub mod ids;
 pub mod inspect;
 pub mod lease;
+pub mod location;
 pub mod monotonic;
 pub mod ndef;
 pub mod nfc;
