@@ -51,6 +51,26 @@ impl StoreKey {
         mac.update(claim.as_bytes());
         mac
     }
+    fn relay_mac(&self, claim: &str) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
+        mac.update(b"aisle-relay-v1\0");
+        mac.update(claim.as_bytes());
+        mac
+    }
+    /// The key with which the store signs quotes and exit tokens; whoever has the store's key can check them.
+    pub fn signing_key(&self) -> SigningKey {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
+        mac.update(b"aisle-trip-v1\0");
+        SigningKey::from_bytes(&mac.finalize().into_bytes().into())
+    }
+    /// Proof of a node's call, of a family of its own.
+    pub(crate) fn relay_proof(&self, claim: &str) -> [u8; 32] {
+        self.relay_mac(claim).finalize().into_bytes().into()
+    }
+    /// Checks such a proof in constant time.
+    pub(crate) fn is_relay_proof(&self, claim: &str, proof: &[u8]) -> bool {
+        self.relay_mac(claim).verify_slice(proof).is_ok()
+    }
     /// Proof of a claim to fetch content; another family than codes, so that neither stands for the other.
     pub(crate) fn content_proof(&self, claim: &str) -> [u8; 32] {
         self.content_mac(claim).finalize().into_bytes().into()

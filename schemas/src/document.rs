@@ -129,7 +129,7 @@ pub struct DocumentReport {
     #[ts(type = "string")]
     pub rev: Revision,
     pub status: DocumentStatus,
-    /// Why it was rejected: `unreadable`, `not_here`, `wrong_key`, `programme`, `time_zone`, `too_many`; `media`,
+    /// Why it was rejected: `unreadable`, `not_here`, `wrong_key`, `programme`, `product`, `time_zone`, `too_many`; `media`,
     /// `content.no_space`, `content.no_source`, `content.wrong_size` or `content.wrong_hash` for what it names.
     pub code: Option<String>,
 }

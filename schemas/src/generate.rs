@@ -11,18 +11,23 @@ use crate::{
     blob::*,
     content::*,
     document::*,
+    emergency::*,
+    fact::*,
     golden,
-    http::{Auth, FieldError, Method, Problem, Route, cloud, cloud::*, node, node::*},
+    handshake::*,
+    http::{Auth, FieldError, Method, Problem, Route, cloud, cloud::*, node, node::*, tablet::*},
     ids::*,
     log::*,
     nfc::*,
     offer::*,
+    product::*,
     record::RECORD_TYPES,
     screen::*,
     store::*,
     sync::{Ack, BatchHeader, Hello, Presence, State, Welcome},
     text::*,
     topic::{DECLARATIONS, DeviceKind, Publisher},
+    trip::*,
     visit::*,
 };
 
@@ -67,10 +72,20 @@ wire_types! {
     OfferId, CampaignId, CardId, DecisionId, CandidateId, PassId, BootId, TapId, DialogueId, ConsentId, VisitToken, NodeId, Language, LocalText,
     // content, offers
     SurfaceKind, PrivacyClass, ContentClass, Currency, Money, Content, ContentHash, MediaType, Blob, Product, OfferTarget, Variant, Offer,
+    // products
+    Gtin, PriceFrom, Measure, Unit, Pack, UnitPrice, CodeValue, InStoreCode, VariantOf, ShelfPlace, CareSymbol, CareText, ProductCare, StockLevel,
+    ProductSheet, StoreProduct, ProductBatch, ProductsTaken, ProductFinding, StockReport, StockBatch, ProductSheets, CareView, VariantView, ScannedValue, ProductView,
+    // trips
+    TripId, LineIntent, TripLine, QuoteLineKind, QuoteLine, Quote, SignedQuote, CheckKind, CheckState, CheckReason, TripCheck, TripState, Trip,
+    TripView, LineAdd, LineChange, TripStep, TripStepRequest, CheckResult, TillPayment, ExitRequest, ExitGranted, TripChanged, AuditDay,
     // signage
-    LayoutZone, LayoutZoneKind, Layout, DayPart, DayPartException, Condition, Criterion, ScheduleEvent, OfferSubscription, ScreenProgramme,
-    PlayRule, PlanItem, PlanZone, Denied, ScreenPlan, PlayOutcome, DisplayPower, Play, PlayReport, PlayAck, ScreenState, ScreenInteraction,
+    LayoutZone, LayoutZoneKind, Layout, DayPart, DayPartException, Condition, Criterion, EventClock, EventKind, Every, Monthly, Recurrence, PlaylistItem, Playlist, SyncGroup, ScheduleEvent,
+    OfferSubscription, ScreenProgramme,
+    PlayRule, PlanItem, PlanZone, PlanSync, Denied, ScreenPlan, PlayOutcome, DisplayPower, CutBy, EngagementKind, Engagement, PlayDetail, Play,
+    PlayReport, PlayAck, ScreenState, ScreenInteraction,
     InteractionKind, ScreenCommand, ScreenCommandKind, ScreenReport,
+    // facts and emergencies
+    FactReport, FactReports, EmergencyItem, EmergencySet, EmergencyMode, EmergencyRequest, EmergencyOrder, ActiveEmergency, EmergencyState,
     // NFC
     NfcProgramme, NfcTap, NfcShow, TapRecorded, TapKept, NfcReport,
     // the node's log
@@ -86,10 +101,14 @@ wire_types! {
     Restraint, Passes, PassView, PassRequest, CloudCheckIn, CheckInAccepted, CheckInRefusal, VisitView, Visits, TapClaim, Dialogue, DialogueLine,
     DialogueChoice, DialogueReply, LegalText, LegalTexts, ConsentChange, ConsentView, Consents, ConsentProof, CampaignDraft, Campaign, Campaigns,
     OfferDraft, OfferState, OfferView, Offers, OfferPreview, VerdictCount, DecisionView, Decisions, StoreLive, StoreSummary, Stores, NodeLink,
-    NodeState, ScreenCommandRequest, Fleet, NodeHealth, LossKind, LossView, HeldStream, RejectedDocument, OverrideView, DeviceLink, DeviceState, QuarantineView, QuarantineSettled,
+    NodeState, ScreenCommandRequest, Fleet, NodeHealth, SeenAlarm, LossKind, LossView, HeldStream, RejectedDocument, OverrideView, DeviceLink, DeviceState, QuarantineView, QuarantineSettled,
     QuarantineFate, QuarantineRecord, OperatorDecision, LinkEvent, SalesReport, SalesLine, CandidateRequest, MessageKind, ContextReport, Catalogue,
     RolloutBody, WaveReach, RolloutDraft, RolloutPhase, RolloutReason, RolloutProgress, RolloutStore, RolloutView, Rollouts,
-    EnrolmentRequest, RenewalRequest, Enrolled;
+    EnrolmentRequest, RenewalRequest, Enrolled,
+    // digital handshake
+    HandshakeId, Scope, Sas, Lease, StaffCard, HandshakeState, HandshakeFacts, HandshakeClaim, HandshakeClaimed, HandshakeGrant, HandshakeGranted,
+    HandshakeReceipt, AboutMe, Wish, OwnSize, SharedFields, SharedField, SealedFields, RelayCall, RelayReply, RelayAsk, RelayAskKind,
+    StaffSignIn, StaffOnShift, OfferAdvice, AdviceOffered, ReadShared, TabletView, TabletSign;
     schema only: Hello, Welcome, BatchHeader, Ack, Presence, State
 }
 
@@ -190,6 +209,7 @@ fn openapi(title: &str, routes: &[Route], definitions: &Map<String, Value>) -> V
             Auth::Device => json!([{ "device": [] }]),
             Auth::Integration => json!([{ "integration": [] }]),
             Auth::Operator => json!([{ "operator": [] }]),
+            Auth::Node => json!([{ "node": [] }]),
         };
         let parameters: Vec<Value> =
             parameters(route.path).map(|p| json!({ "name": p, "in": "path", "required": true, "schema": { "type": "string" } })).collect();
@@ -227,6 +247,7 @@ fn openapi(title: &str, routes: &[Route], definitions: &Map<String, Value>) -> V
                 "device": { "type": "apiKey", "in": "cookie", "name": "aisle_device" },
                 "integration": { "type": "http", "scheme": "bearer" },
                 "operator": { "type": "http", "scheme": "bearer" },
+                "node": { "type": "apiKey", "in": "header", "name": "authorization" },
             },
         },
     })

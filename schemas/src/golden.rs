@@ -10,16 +10,21 @@ use crate::{
     blob::{Blob, ContentHash, MediaType},
     content::{Content, ContentClass, Currency, Money, SurfaceKind},
     document::*,
-    http::{FieldError, Problem, cloud::*, node::*},
+    emergency::*,
+    fact::*,
+    handshake::*,
+    http::{FieldError, Problem, cloud::*, node::*, tablet::*},
     ids::*,
     log::*,
     nfc::*,
     offer::*,
+    product::*,
     screen::*,
     store::*,
     sync::{Count, Epoch, Seq, Stream},
     text::{Language, LocalText},
     topic::DeviceKind,
+    trip::*,
     visit::*,
 };
 
@@ -39,6 +44,20 @@ macro_rules! slug {
     ($ty:ident, $text:literal) => {
         $ty::parse($text).expect("a literal slug")
     };
+}
+
+fn handshake_id() -> HandshakeId {
+    HandshakeId::from_random([0x5a; 16])
+}
+fn staff_card() -> StaffCard {
+    StaffCard { staff: "1042".into(), first_name: "Mia".into(), photo: None, role: "Beratung".into() }
+}
+fn about_me() -> AboutMe {
+    AboutMe {
+        display_name: Some("Jo".into()),
+        wishes: vec![Wish { sku: Some(slug!(Sku, "cat-food")), text: "Katzenfutter ohne Getreide".into() }],
+        sizes: vec![OwnSize { of: "Schuhe".into(), size: "42".into() }],
+    }
 }
 
 fn eur(minor: i64) -> Money {
@@ -79,6 +98,128 @@ fn offer() -> Offer {
         fallback: Some(content(ContentClass::P0)),
         fallback_for: vec![SurfaceKind::NfcMonitor, SurfaceKind::Tablet],
         media: vec![blob()],
+    }
+}
+fn sheet() -> ProductSheet {
+    let care = |language, material: &str, text: &str| CareText { language, material: material.into(), text: text.into() };
+    ProductSheet {
+        sku: slug!(Sku, "scarf-red"),
+        gtins: vec!["4006381333931".parse().expect("a literal number")],
+        name: LocalText::new("Wollschal", "Wool scarf"),
+        category: slug!(CategoryId, "home-wear"),
+        image: Some("scarf".into()),
+        media: vec![],
+        prices: vec![PriceFrom { price: eur(2995), from: at() - TimeDelta::days(60) }, PriceFrom { price: eur(2495), from: at() }],
+        reference: Some(eur(2795)),
+        measure: Measure::Piece,
+        pack: Some(Pack { thousandths: 1000, unit: Unit::Piece }),
+        codes: vec![InStoreCode { template: "2812345{price:5}{ec}".into(), value: CodeValue::Price }],
+        tax_bp: 1900,
+        min_age: None,
+        deposit: None,
+        variant: Some(VariantOf { family: slug!(Sku, "scarf"), colour: Some(LocalText::new("rot", "red")), size: Some("M".into()) }),
+        place: Some(place()),
+        textile: true,
+        care: Some(ProductCare {
+            symbols: vec![CareSymbol::HandWash, CareSymbol::DoNotTumble],
+            texts: vec![care(Language::De, "100 % Wolle", "Von Hand waschen, liegend trocknen")],
+        }),
+        high_shrink: false,
+    }
+}
+fn trip() -> Trip {
+    let line = TripLine {
+        line: 1,
+        sku: slug!(Sku, "scarf-red"),
+        name: LocalText::new("Wollschal", "Wool scarf"),
+        intent: LineIntent::Take,
+        quantity: 1,
+        grams: None,
+        price: eur(2495),
+        amount: eur(2495),
+        deposit: None,
+        tax_bp: 1900,
+        min_age: None,
+    };
+    Trip {
+        trip: TripId::new(MS, uuid(30)),
+        visit: visit(),
+        state: TripState::Check,
+        lines: vec![line],
+        next_line: 2,
+        voids: 0,
+        noted: vec![],
+        quote: Some(signed_quote()),
+        checks: vec![TripCheck { kind: CheckKind::RescanPartial, reason: CheckReason::Audit, state: CheckState::Open, lines: vec![1] }],
+        opened_at: at(),
+        changed_at: at(),
+        paid_at: None,
+    }
+}
+fn signed_quote() -> SignedQuote {
+    let line = QuoteLine {
+        line: 1,
+        kind: QuoteLineKind::Item,
+        sku: slug!(Sku, "scarf-red"),
+        intent: LineIntent::Take,
+        quantity: 1,
+        amount_minor: 2495,
+        tax_bp: 1900,
+    };
+    SignedQuote {
+        quote: Quote {
+            trip: TripId::new(MS, uuid(30)),
+            store: slug!(StoreId, "berlin-mitte"),
+            lines: vec![line],
+            cart_sha256: "ab".repeat(32),
+            currency: Currency::Eur,
+            total_minor: 2495,
+            price_rev: at().timestamp(),
+            iat: at().timestamp(),
+            exp: at().timestamp() + 600,
+            kid: "9f2c4e8a71b05d36".into(),
+        },
+        signature: "c2lnbmF0dXJl".into(),
+    }
+}
+fn place() -> ShelfPlace {
+    ShelfPlace { zone: slug!(ZoneId, "home"), shelf: "3.2".into() }
+}
+fn stock() -> StockLevel {
+    StockLevel { count: 4, at: at() }
+}
+fn product_view() -> ProductView {
+    let variant = VariantView {
+        sku: slug!(Sku, "scarf-red"),
+        colour: Some(LocalText::new("rot", "red")),
+        size: Some("M".into()),
+        price: eur(2495),
+        place: Some(place()),
+        stock: Some(stock()),
+    };
+    ProductView {
+        sku: slug!(Sku, "scarf-red"),
+        name: LocalText::new("Wollschal", "Wool scarf"),
+        category: slug!(CategoryId, "home-wear"),
+        image: Some("scarf".into()),
+        price: eur(2495),
+        measure: Measure::Piece,
+        reference: Some(eur(2795)),
+        unit_price: Some(UnitPrice { price: eur(2495), unit: Unit::Piece }),
+        min_age: None,
+        deposit: None,
+        place: Some(place()),
+        care: Some(CareView {
+            symbols: vec![CareSymbol::HandWash, CareSymbol::DoNotTumble],
+            material: "100 % Wolle".into(),
+            text: "Von Hand waschen, liegend trocknen".into(),
+            language: Language::De,
+            fallback: true,
+        }),
+        variants: vec![variant],
+        stock: Some(stock()),
+        scanned: Some(ScannedValue { grams: None, total: Some(eur(2495)) }),
+        at: at(),
     }
 }
 fn nfc_programme() -> NfcProgramme {
@@ -142,7 +283,17 @@ fn plan_item() -> PlanItem {
         to: Some(at() + TimeDelta::days(7)),
         rule: PlayRule::Loop,
         why: "subscribed".into(),
+        schedule: None,
+        creative_sha256: Some("2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae".into()),
+        names: names(),
     }
+}
+fn emergency_request() -> EmergencyRequest {
+    EmergencyRequest { set: slug!(EventSlug, "fire"), mode: EmergencyMode::Append { saturation_percent: 50 }, lasts_s: 1_800 }
+}
+fn active_emergency() -> ActiveEmergency {
+    let EmergencyRequest { set, mode, lasts_s: _ } = emergency_request();
+    ActiveEmergency { set, mode, began_at: at(), expires: at() + TimeDelta::minutes(30), by: "sensor/button-1".into() }
 }
 fn play() -> Play {
     Play {
@@ -159,7 +310,18 @@ fn play() -> Play {
         clock_synced: true,
         outcome: PlayOutcome::Complete,
         display_power: DisplayPower::On,
+        detail: PlayDetail {
+            schedule: Some(slug!(EventSlug, "pets-week")),
+            creative_sha256: plan_item().creative_sha256,
+            mono_ms: Some(61_250),
+            cut_by: Some(CutBy::Window),
+            engagements: vec![Engagement { kind: EngagementKind::Tap, n: 1 }],
+            names: names(),
+        },
     }
+}
+fn names() -> std::collections::BTreeMap<String, String> {
+    std::collections::BTreeMap::from([("offer".to_owned(), "Katzenfutter".to_owned())])
 }
 fn hlc() -> Hlc {
     Hlc { physical_ms: MS, counter: 0 }
@@ -199,6 +361,7 @@ fn screen_report() -> ScreenReport {
         since: Some(at()),
         plan_rev: 12,
         denied: vec![Denied { event: slug!(EventSlug, "night"), offer: None, reason: "day_part".into() }],
+        price_unseen_since: Some(at()),
     }
 }
 fn nfc_report() -> NfcReport {
@@ -251,6 +414,9 @@ fn node_health() -> NodeHealth {
         active: true,
         reclaim: false,
         report: Some(node_report()),
+        seen: vec![SeenAlarm { alarm: NodeAlarm::CloneSuspected, at: at() }],
+        clock_skew_s: Some(-86_400),
+        certificate_until: Some(at() + TimeDelta::days(60)),
         losses: vec![LossView {
             stream: Stream::Tele,
             kind: LossKind::Budget,
@@ -484,6 +650,75 @@ pub fn examples() -> Vec<(&'static str, Value)> {
         "RenewalRequest": RenewalRequest { certificate: "-----BEGIN CERTIFICATE-----\n…".into(), request: "-----BEGIN CERTIFICATE REQUEST-----\n…".into(), signature: "3045".into() },
         "DeviceAttached": DeviceAttached { visit: visit(), pass: PassId::new(MS, uuid(12)), at: at(), hlc: hlc() },
         "DeviceSignIn": DeviceSignIn { kind: DeviceKind::Screen, device: slug!(DeviceId, "window-1"), secret: "0123456789abcdef0123456789abcdef".into() },
+        "AboutMe": about_me(),
+        "AdviceOffered": AdviceOffered { handshake: handshake_id() },
+        "HandshakeClaim": HandshakeClaim { code: "W5M7-M566".into(), nonce: "1".repeat(64) },
+        "HandshakeClaimed": HandshakeClaimed { nonce: "2".repeat(64) },
+        "HandshakeFacts": HandshakeFacts {
+            handshake: handshake_id(),
+            store: slug!(StoreId, "berlin-mitte"),
+            store_name: "Berlin Mitte".into(),
+            staff: staff_card(),
+            wanted: vec![Scope::Bookmarks, Scope::Wishlist],
+            shared: vec![Scope::DisplayName, Scope::Bookmarks, Scope::Wishlist, Scope::Sizes],
+            minutes: vec![5, 10, 20],
+            reason: "Beratung zu Schuhen".into(),
+            commit: "3".repeat(64),
+            expires_at: at() + TimeDelta::minutes(5),
+            state: HandshakeState::Offered,
+        },
+        "HandshakeGrant": HandshakeGrant {
+            jti: EventId::new(MS, uuid(41)),
+            scopes: vec![Scope::Bookmarks, Scope::Wishlist],
+            minutes: 10,
+            legal_text: "instore-context".into(),
+            version: 1,
+            language: Language::De,
+            shown_sha256: "4".repeat(64),
+        },
+        "HandshakeGranted": HandshakeGranted {
+            grant: EventId::new(MS, uuid(41)),
+            scopes: vec![Scope::Bookmarks, Scope::Wishlist],
+            until: at() + TimeDelta::minutes(10),
+        },
+        "HandshakeReceipt": HandshakeReceipt {
+            handshake: handshake_id(),
+            store_name: "Berlin Mitte".into(),
+            staff: staff_card(),
+            state: HandshakeState::Over,
+            granted_at: Some(at()),
+            until: Some(at() + TimeDelta::minutes(10)),
+            ended_at: Some(at() + TimeDelta::minutes(9)),
+            scopes: vec![Scope::Bookmarks, Scope::Wishlist],
+            read: vec!["wishlist.0".into()],
+        },
+        "OfferAdvice": OfferAdvice { wanted: vec![Scope::Wishlist], reason: "Beratung zu Schuhen".into() },
+        "ReadShared": ReadShared { scope: Scope::Wishlist, key: "BA".into() },
+        "RelayCall": RelayCall::Announce {
+            commit: "3".repeat(64),
+            staff: staff_card(),
+            device: slug!(DeviceId, "tablet-1"),
+            device_sha256: "5".repeat(64),
+            wanted: vec![Scope::Wishlist],
+            reason: "Beratung zu Schuhen".into(),
+            expires_at: at() + TimeDelta::minutes(5),
+        },
+        "RelayReply": RelayReply::Asks {
+            asks: vec![RelayAsk {
+                ask: EventId::new(MS, uuid(42)),
+                what: RelayAskKind::Claim { code: "W5M7-M566".into(), visit: visit(), nonce: "1".repeat(64), language: Language::De },
+            }],
+            after: "1795511523000-0".into(),
+        },
+        "SealedFields": SealedFields { key: "BA".into(), sealed: "AAAA".into() },
+        "StaffOnShift": StaffOnShift { staff: staff_card() },
+        "StaffSignIn": StaffSignIn { badge: "B-1042".into(), pin: "493817".into() },
+        "TabletSign": TabletSign { touched: true },
+        "TabletView": TabletView::Claimed {
+            handshake: handshake_id(),
+            sas: Sas { number: 3660, colour: 5, shape: 2 },
+            language: Language::De,
+        },
         "Dialogue": dialogue(),
         "DialogueReply": DialogueReply { choice: DialogueChoice::Keep },
         "DocumentReport": DocumentReport { rev: Revision { epoch: 4, seq: Seq::new(1_207) }, status: DocumentStatus::Rejected, code: Some("not_here".into()) },
@@ -543,13 +778,28 @@ pub fn examples() -> Vec<(&'static str, Value)> {
         },
         "RolloutView": rollout(),
         "Rollouts": Rollouts { rollouts: vec![rollout()] },
+        "ProductBatch": ProductBatch { products: vec![sheet()] },
+        "ProductSheets": ProductSheets { products: vec![sheet()] },
+        "ProductView": product_view(),
+        "ProductsTaken": ProductsTaken { changed: 1, findings: vec![ProductFinding { sku: slug!(Sku, "scarf-red"), code: "care_language_missing".into(), field: "/products/0/care/texts".into() }] },
+        "StockBatch": StockBatch { levels: vec![StockReport { sku: slug!(Sku, "scarf-red"), store: slug!(StoreId, "berlin-mitte"), count: 4, at: at() }] },
+        "StoreProduct": StoreProduct { product: sheet(), stock: Some(stock()) },
         "SalesReport": SalesReport { source_ref: "till-3-000123".into(), email: "person@shop.example".into(), at: at(), lines: vec![SalesLine { product: product(), quantity: 2 }] },
+        "ActiveEmergency": active_emergency(),
+        "EmergencyOrder": EmergencyOrder { begin: Some(emergency_request()), expires: at() + TimeDelta::minutes(5) },
+        "EmergencyRequest": emergency_request(),
+        "EmergencySet": EmergencySet {
+            set: slug!(EventSlug, "fire"), name: LocalText::new("Feuer", "Fire"), category: slug!(EventSlug, "fire"),
+            items: vec![EmergencyItem { id: slug!(EventSlug, "leave-1"), content: content(ContentClass::P0), duration_s: 10 }], media: vec![],
+        },
+        "EmergencyState": EmergencyState { active: Some(active_emergency()), ready: vec![slug!(EventSlug, "fire")] },
+        "FactReports": FactReports { facts: vec![FactReport { metric: "weather".into(), value: Some("rain".into()), ttl_s: 3_600 }] },
         "ScreenCommand": ScreenCommand { id: EventId::new(MS, uuid(15)), issued_at: at(), ttl_s: 120, command: ScreenCommandKind::Identify { for_s: 10 } },
         "ScreenCommandRequest": ScreenCommandRequest { ttl_s: 120, command: ScreenCommandKind::Identify { for_s: 10 } },
         "ScreenInteraction": ScreenInteraction { kind: InteractionKind::Touch, zone: Some(slug!(LayoutZoneId, "main")) },
         "ScreenPlan": ScreenPlan {
-            screen: slug!(ScreenId, "window-1"), rev: 12, layout: layout(), zones: vec![PlanZone { zone: slug!(LayoutZoneId, "main"), items: vec![plan_item()] }],
-            denied: screen_report().denied, made_at: at(), traceparent: None,
+            screen: slug!(ScreenId, "window-1"), rev: 12, layout: layout(), zones: vec![PlanZone { zone: slug!(LayoutZoneId, "main"), items: vec![plan_item()], order: vec![0] }],
+            denied: screen_report().denied, made_at: at(), traceparent: None, sync: Some(PlanSync { group: slug!(EventSlug, "window-wall"), epoch: at() }),
         },
         "ScreenProgramme": ScreenProgramme {
             screen: slug!(ScreenId, "window-1"), name: LocalText::new("Schaufenster", "Window"), zone: slug!(ZoneId, "entrance"), layout: layout(),
@@ -558,15 +808,21 @@ pub fn examples() -> Vec<(&'static str, Value)> {
                 from: None, to: None,
                 day_part: Some(DayPart { start: "07:00".into(), end: "11:00".into(), weekdays: vec![1, 2, 3, 4, 5], exceptions: vec![DayPartException { date: "2026-12-25".into(), hours: None }] }),
                 criteria: vec![Criterion { metric: "zone.pets.count".into(), condition: Condition::Gte, value: "5".into() }], max_plays_per_hour: 0,
+                clock: EventClock::Local, kind: EventKind::Interrupt { share_of_voice_s: 120 },
+                recurrence: Some(Recurrence { every: Every::Week, n: 2, until: Some(at()), weekdays: vec![1, 5], monthly: Monthly::Date }),
+                playlist: Some(Playlist {
+                    items: vec![PlaylistItem { id: slug!(EventSlug, "morning-1"), content: content(ContentClass::P0), offer: None, duration_s: 8, from: None, to: None }],
+                    cycle: true,
+                }),
             }],
             subscription: Some(OfferSubscription { categories: vec![], duration_s: 8, offers_max: 6 }), fallback: content(ContentClass::P0),
-            media: vec![],
+            media: vec![], sync: Some(SyncGroup { group: slug!(EventSlug, "window-wall"), epoch: at() }), label: Some(slug!(Sku, "cat-food")),
         },
         "ScreenReport": screen_report(),
         "ScreenState": ScreenState { online: true, plan_rev: Some(12), software: "player 0.1.0".into() },
         "SignInFinish": SignInFinish { email: "person@shop.example".into(), code: "123456".into() },
         "SignInStart": SignInStart { email: "person@shop.example".into(), language: Language::De },
-        "StoreLive": StoreLive { profile: store_profile(), link: node_link(), visits_open: 4, zones: vec![zone_report()], screens: vec![screen_report()], displays: vec![nfc_report()], devices: vec![DeviceLink { kind: DeviceKind::Screen, id: slug!(DeviceId, "window-1"), state: DeviceState::Online }], at: at() },
+        "StoreLive": StoreLive { profile: store_profile(), link: node_link(), visits_open: 4, zones: vec![zone_report()], screens: vec![screen_report()], displays: vec![nfc_report()], devices: vec![DeviceLink { kind: DeviceKind::Screen, id: slug!(DeviceId, "window-1"), state: DeviceState::Online }], emergency: Some(EmergencyState { active: Some(active_emergency()), ready: vec![slug!(EventSlug, "fire")] }), at: at() },
         "StoreProfile": store_profile(),
         "Stores": Stores { stores: vec![StoreSummary { store: slug!(StoreId, "berlin-mitte"), name: "Berlin Mitte".into(), visits_open: 4, link: node_link() }] },
         "LogEpoch": LogEpoch { epoch: Epoch { counter: 4, random: 2 }, previous: Some(EPOCH), cause: EpochCause::DiskBehind },
@@ -578,6 +834,16 @@ pub fn examples() -> Vec<(&'static str, Value)> {
         "TapClaim": TapClaim { code: CODE.into() },
         "TapKept": TapKept { display: slug!(DisplayId, "shelf-pets"), offer: Some(offer().offer), expires: at() },
         "TapRecorded": TapRecorded { tap: TapId::new(MS, uuid(14)), display: slug!(DisplayId, "shelf-pets"), zone: slug!(ZoneId, "pets"), offer: Some(offer().offer), at: at() },
+        "AuditDay": AuditDay { day: "2026-11-24".into(), key_sha256: "cd".repeat(32), key: None },
+        "CheckResult": CheckResult { kind: CheckKind::RescanPartial, passed: true },
+        "ExitGranted": ExitGranted { trip: TripId::new(MS, uuid(30)), items: 1 },
+        "ExitRequest": ExitRequest { token: "eyJleHAiOjB9.c2lnbmF0dXJl".into() },
+        "LineAdd": LineAdd { code: "4006381333931".into(), intent: LineIntent::Take, quantity: 1 },
+        "LineChange": LineChange { intent: LineIntent::Ship, quantity: 2 },
+        "TillPayment": TillPayment { cart_sha256: "ab".repeat(32), total_minor: 2495, slip: "till-3-000123".into() },
+        "TripChanged": TripChanged { trip: TripId::new(MS, uuid(30)), visit: visit(), state: TripState::Paid, quote: Some(signed_quote()), checks: vec![], slip: Some("till-3-000123".into()), at: at() },
+        "TripStepRequest": TripStepRequest { step: TripStep::Review },
+        "TripView": TripView { trip: trip(), total: Some(eur(2495)), exit: None },
         "VisitClosed": VisitClosed { visit: visit(), reason: CloseReason::CheckedOut, ended_at: at(), hlc: hlc() },
         "VisitOpened": VisitOpened { visit: visit(), token: token(), pass: PassId::new(MS, uuid(12)), method: CheckInMethod::AppQr, touchpoint: slug!(TouchpointId, "door-1"), at: at(), hlc: hlc() },
         "Visits": Visits { visits: vec![visit_view()] },

@@ -129,6 +129,8 @@ uuid_id!(/// The root of an identity component. Never leaves the cloud.
     CustomerId, "customer id");
 uuid_id!(/// One stay in one store.
     VisitId, "visit id");
+uuid_id!(/// One trip: a basket from its first scan to the gate.
+    TripId, "trip id");
 uuid_id!(/// An offer, all its revisions.
     OfferId, "offer id");
 uuid_id!(/// A campaign that groups offers.

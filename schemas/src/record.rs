@@ -8,12 +8,15 @@ use serde_json::value::RawValue;
 use crate::{
     blob::Blob,
     document::{ClearOverride, DocumentReport, Override},
+    emergency::{EmergencyOrder, EmergencySet, EmergencyState},
     log::{LogEpoch, LogLost, NodeReport},
     nfc::{NfcProgramme, NfcReport, TapKept, TapRecorded},
     offer::Offer,
+    product::StoreProduct,
     screen::{Play, ScreenCommand, ScreenProgramme, ScreenReport},
     store::{StoreProfile, ZoneReport},
     sync::Stream,
+    trip::{AuditDay, TripChanged},
     visit::{AdmitVisit, CheckInRefused, CloseVisit, ContextLease, DeviceAttached, OrderDone, VisitClosed, VisitOpened, VisitSeen},
 };
 
@@ -73,11 +76,15 @@ impl Body {
         match self {
             Self::ScreenDesired(programme) => &programme.media,
             Self::OfferDesired(offer) => &offer.media,
+            Self::EmergencyDesired(set) => &set.media,
+            Self::ProductDesired(sold) => &sold.product.media,
             Self::VisitOpened(_)
             | Self::DeviceAttached(_)
             | Self::VisitSeen(_)
             | Self::VisitClosed(_)
             | Self::CheckInRefused(_)
+            | Self::TripChanged(_)
+            | Self::AuditDayTold(_)
             | Self::LogLost(_)
             | Self::LogEpochBegun(_)
             | Self::OrderDone(_)
@@ -89,6 +96,8 @@ impl Body {
             | Self::NodeReported(_)
             | Self::DocumentReported(_)
             | Self::OverrideReported(_)
+            | Self::EmergencyReported(_)
+            | Self::EmergencyOrdered(_)
             | Self::AdmitVisit(_)
             | Self::CloseVisit(_)
             | Self::ScreenCommanded(_)
@@ -124,6 +133,10 @@ records! {
     VisitClosed(VisitClosed) = "aisle.visit.closed.v1", Sess, "visit";
     /// A check-in was refused.
     CheckInRefused(CheckInRefused) = "aisle.checkin.refused.v1", Audit, "checkin";
+    /// A trip reached a state that others act on.
+    TripChanged(TripChanged) = "aisle.trip.changed.v1", Sess, "trip";
+    /// The key by which baskets are drawn on a day: its hash, and later itself.
+    AuditDayTold(AuditDay) = "aisle.trip.day.v1", Audit, "trip";
     /// Records that will never arrive.
     LogLost(LogLost) = "aisle.log.lost.v1", Audit, "log";
     /// The log began again.
@@ -146,6 +159,8 @@ records! {
     DocumentReported(DocumentReport) = "aisle.reported.set.v1", Reported, "desired";
     /// What staff show instead of a desired document.
     OverrideReported(Override) = "aisle.reported.set.v1", Reported, "override";
+    /// The emergency that is on.
+    EmergencyReported(EmergencyState) = "aisle.reported.set.v1", Reported, "emergency";
     /// Check in through the cloud.
     AdmitVisit(AdmitVisit) = "aisle.visit.admit.v1", Order, "visit";
     /// End a visit.
@@ -154,6 +169,8 @@ records! {
     ScreenCommanded(ScreenCommand) = "aisle.screen.command.v1", Order, "screen";
     /// A tap was claimed by a phone.
     TapKept(TapKept) = "aisle.tap.kept.v1", Order, "nfc";
+    /// Begin or end an emergency.
+    EmergencyOrdered(EmergencyOrder) = "aisle.emergency.set.v1", Order, "emergency";
     /// End an override before its time.
     ClearOverride(ClearOverride) = "aisle.override.clear.v1", Order, "override";
     /// The store itself.
@@ -162,8 +179,12 @@ records! {
     ScreenDesired(ScreenProgramme) = "aisle.desired.set.v1", Desired, "screen";
     /// An NFC display's programme.
     NfcDesired(NfcProgramme) = "aisle.desired.set.v1", Desired, "nfc";
+    /// Content for an emergency.
+    EmergencyDesired(EmergencySet) = "aisle.desired.set.v1", Desired, "emergency";
     /// A published offer.
     OfferDesired(Offer) = "aisle.desired.set.v1", Desired, "offer";
+    /// A product as the store sells it.
+    ProductDesired(StoreProduct) = "aisle.desired.set.v1", Desired, "product";
     /// Context of an open visit.
     ContextDesired(ContextLease) = "aisle.desired.set.v1", Desired, "context";
 }

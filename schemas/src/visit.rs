@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::{
-    ids::{DisplayId, EventId, OfferId, PassId, TouchpointId, VisitId, VisitToken, ZoneId},
+    ids::{DisplayId, EventId, OfferId, PassId, Sku, TouchpointId, VisitId, VisitToken, ZoneId},
     text::Language,
 };
 
@@ -54,8 +54,17 @@ pub struct DeviceAttached {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum VisitSignal {
-    ZoneEntered { zone: ZoneId },
-    Tapped { display: DisplayId, offer: Option<OfferId> },
+    ZoneEntered {
+        zone: ZoneId,
+    },
+    Tapped {
+        display: DisplayId,
+        offer: Option<OfferId>,
+    },
+    /// The customer scanned a product.
+    Scanned {
+        sku: Sku,
+    },
 }
 
 /// Body of `aisle.visit.seen.v1`.

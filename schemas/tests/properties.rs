@@ -8,12 +8,15 @@
 use aisle_schemas::{
     code::{CODE_LEN_MAX, Code, CodeSubject, Pass, StoreKey},
     document::OverrideRequest,
+    emergency::EmergencyRequest,
     event::{Event, EventType, Source, check_depth, frame_into},
+    fact::FactReports,
     golden,
-    http::{cloud::*, node::*},
+    http::{cloud::*, node::*, tablet::*},
     ids::*,
     limits::{BATCH_BYTES_MAX, JSON_DEPTH_MAX, RECORD_BYTES_MAX},
     nfc::NfcTap,
+    product::{ProductBatch, StockBatch},
     record::{Body as RecordBody, RECORD_TYPES},
     screen::{PlayReport, ScreenCommand, ScreenInteraction, ScreenState},
     store::ZoneCount,
@@ -22,6 +25,7 @@ use aisle_schemas::{
         Term, Welcome,
     },
     topic::Topic,
+    trip::{CheckResult, ExitRequest, LineAdd, LineChange, TillPayment, TripStepRequest},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use ed25519_dalek::SigningKey;
@@ -321,9 +325,10 @@ macro_rules! bodies {
 }
 
 bodies! {
-    NfcTap, PlayReport, ScreenState, ScreenInteraction, ScreenCommand, ZoneCount,
-    DeviceSignIn, NodeCheckIn, ZoneEntered, OverrideRequest, RolloutDraft,
+    NfcTap, FactReports, EmergencyRequest, PlayReport, ScreenState, ScreenInteraction, ScreenCommand, ZoneCount,
+    ProductBatch, StockBatch, LineAdd, LineChange, TripStepRequest, CheckResult, TillPayment, ExitRequest, DeviceSignIn, NodeCheckIn, ZoneEntered, OverrideRequest, RolloutDraft,
     SignInStart, SignInFinish, MeChange, OutcomeReport, BookmarkAdd, ConsentChange, PassRequest, CloudCheckIn, TapClaim, DialogueReply,
+    AboutMe, HandshakeClaim, HandshakeGrant, RelayCall, StaffSignIn, OfferAdvice, ReadShared, TabletSign,
     CampaignDraft, OfferDraft, LegalText, SalesReport, CandidateRequest, ContextReport, ScreenCommandRequest
 }
 

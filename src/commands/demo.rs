@@ -16,9 +16,13 @@ use aisle_mesh::telemetry::{self, TelemetryConfig};
 use aisle_node::NodeApp;
 use aisle_schemas::http::node::CloudLink;
 use aisle_schemas::topic::DeviceKind;
+use aisle_sim::client::Integration;
 use aisle_sim::client::{Mail, ShopFloor};
 use aisle_sim::run::target::TargetFile;
-use aisle_sim::run::{Plan, Run, Target, populate::populate};
+use aisle_sim::run::{
+    Plan, Run, Target,
+    populate::{fill_shelves, populate},
+};
 use aisle_sim::world::deployment::{Deployment, StoreDeployment, random_hex};
 use aisle_sim::world::{AGENT, MARKETER, OPERATOR, stores};
 use anyhow::{Context, Result, bail};
@@ -135,6 +139,8 @@ impl Demo {
         let running = Running::start(&deployment).await?;
         let target = running.target(&deployment);
         populate(&target.cloud, target.mail.as_ref(), running.clock.as_ref()).await?;
+        let ids: Vec<_> = target.stores.iter().map(|store| store.id.clone()).collect();
+        fill_shelves(&Integration::new(&target.cloud, &target.integration_key)?, &ids, running.clock.as_ref()).await?;
         let start_ms = whole_ms(started.elapsed());
         write_target(folder.path(), &deployment)?;
         if !json {
@@ -361,6 +367,7 @@ fn surfaces(deployment: &Deployment, start_ms: u64) -> String {
                 DeviceKind::Screen => "player",
                 DeviceKind::Nfc => "nfc",
                 DeviceKind::Door => "door",
+                DeviceKind::Tablet => "tablet",
                 DeviceKind::Sensor => continue,
             };
             writeln!(text, "    {:<9}{}/{page}/{id}#key={secret}", kind.as_str(), store.url()).expect("writing to a String cannot fail");

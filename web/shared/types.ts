@@ -257,6 +257,444 @@ fallback: Content | null, fallback_for: Array<SurfaceKind>,
 media?: Array<Blob>, };
 
 /**
+ * Number of a product: 14 digits, whatever was printed.
+ */
+export type Gtin = string;
+
+/**
+ * A price from an instant on, until the next one's.
+ */
+export type PriceFrom = { 
+/**
+ * Of a piece, or of a kilogram of what is weighed. Tax included.
+ */
+price: Money, from: string, };
+
+/**
+ * What a price is for.
+ */
+export type Measure = "piece" | "weight";
+
+/**
+ * What a unit price is of.
+ */
+export type Unit = "kilogram" | "litre" | "metre" | "piece";
+
+/**
+ * What a pack holds, for its unit price.
+ */
+export type Pack = { 
+/**
+ * Thousandths of the unit: grams, millilitres, millimetres; 12 pieces are 12000.
+ */
+thousandths: number, unit: Unit, };
+
+/**
+ * Price of one unit, tax included, rounded half up.
+ */
+export type UnitPrice = { price: Money, unit: Unit, };
+
+/**
+ * What the number in an in-store code means.
+ */
+export type CodeValue = "price" | "weight";
+
+/**
+ * A kind of code that the shop prints itself, with weight or price in it.
+ */
+export type InStoreCode = { 
+/**
+ * Template of digits and fields, such as `2812345{price:5}{ec}` (TOUCHPOINTS 3.6).
+ */
+template: string, value: CodeValue, };
+
+/**
+ * Where a product is one of several of the same cut.
+ */
+export type VariantOf = { 
+/**
+ * What the variants have in common.
+ */
+family: Sku, colour: LocalText | null, size: string | null, };
+
+/**
+ * Where a product stands.
+ */
+export type ShelfPlace = { zone: ZoneId, 
+/**
+ * As staff call it: `3.2`.
+ */
+shelf: string, };
+
+/**
+ * Care symbols of ISO 3758.
+ */
+export type CareSymbol = "wash30" | "wash30_gentle" | "wash40" | "wash60" | "wash95" | "hand_wash" | "do_not_wash" | "bleach" | "do_not_bleach" | "tumble_low" | "tumble_normal" | "do_not_tumble" | "iron_low" | "iron_medium" | "iron_high" | "do_not_iron" | "dry_clean" | "do_not_dry_clean";
+
+/**
+ * Words about the material and its care, in one language.
+ */
+export type CareText = { language: Language, 
+/**
+ * `100 % wool`.
+ */
+material: string, text: string, };
+
+/**
+ * What a product is made of and how it is cleaned.
+ */
+export type ProductCare = { symbols: Array<CareSymbol>, 
+/**
+ * At most one per language.
+ */
+texts: Array<CareText>, };
+
+/**
+ * How many there are, and since when that is known.
+ */
+export type StockLevel = { count: number, at: string, };
+
+/**
+ * All that the retailer says of a product.
+ */
+export type ProductSheet = { sku: Sku, gtins: Array<Gtin>, name: LocalText, category: CategoryId, 
+/**
+ * Name of an illustration, or `sha256:…` of a picture that `media` lists.
+ */
+image: string | null, media?: Array<Blob>, 
+/**
+ * Each from its instant on, oldest first.
+ */
+prices: Array<PriceFrom>, 
+/**
+ * The lowest price of the last 30 days, where the present one is announced as less.
+ */
+reference: Money | null, measure: Measure, pack: Pack | null, codes: Array<InStoreCode>, 
+/**
+ * Hundredths of a per cent: 1900, 700.
+ */
+tax_bp: number, 
+/**
+ * Staff look at whoever buys it.
+ */
+min_age: number | null, 
+/**
+ * Paid with it and given back with the empty.
+ */
+deposit: Money | null, variant: VariantOf | null, place: ShelfPlace | null, 
+/**
+ * Its care must be said.
+ */
+textile: boolean, care: ProductCare | null, 
+/**
+ * Often stolen: a basket with it is looked at more.
+ */
+high_shrink: boolean, };
+
+/**
+ * Body of the desired document `product/{sku}`: a product as one store sells it.
+ */
+export type StoreProduct = { product: ProductSheet, 
+/**
+ * Here; none where nobody counts.
+ */
+stock: StockLevel | null, };
+
+/**
+ * Products that shall be known, or known anew.
+ */
+export type ProductBatch = { products: Array<ProductSheet>, };
+
+/**
+ * What was taken, and what somebody should look at.
+ */
+export type ProductsTaken = { 
+/**
+ * Products that are new or differ from before.
+ */
+changed: number, findings: Array<ProductFinding>, };
+
+/**
+ * Something that is missing and stops nobody from selling.
+ */
+export type ProductFinding = { sku: Sku, 
+/**
+ * `care_missing`, `care_language_missing`.
+ */
+code: string, 
+/**
+ * As a JSON pointer into the batch.
+ */
+field: string, };
+
+/**
+ * How many of a product a store has, as the system that counts says.
+ */
+export type StockReport = { sku: Sku, store: StoreId, count: number, 
+/**
+ * When it was counted: an older report changes nothing.
+ */
+at: string, };
+
+/**
+ * Stock of some products at some stores.
+ */
+export type StockBatch = { levels: Array<StockReport>, };
+
+/**
+ * All products.
+ */
+export type ProductSheets = { products: Array<ProductSheet>, };
+
+/**
+ * How to clean it, in the language of whoever asks or, if nobody wrote that, in another one.
+ */
+export type CareView = { symbols: Array<CareSymbol>, material: string, text: string, language: Language, 
+/**
+ * The language is not the one that was asked for.
+ */
+fallback: boolean, };
+
+/**
+ * Another colour or size.
+ */
+export type VariantView = { sku: Sku, colour: LocalText | null, size: string | null, price: Money, place: ShelfPlace | null, stock: StockLevel | null, };
+
+/**
+ * What the scanned code says beside the product.
+ */
+export type ScannedValue = { grams: number | null, 
+/**
+ * What this piece costs.
+ */
+total: Money | null, };
+
+/**
+ * A product in the store, for whoever holds it in their hand.
+ */
+export type ProductView = { sku: Sku, name: LocalText, category: CategoryId, image: string | null, 
+/**
+ * Of a piece, or of a kilogram.
+ */
+price: Money, measure: Measure, reference: Money | null, unit_price: UnitPrice | null, min_age: number | null, deposit: Money | null, place: ShelfPlace | null, care: CareView | null, 
+/**
+ * All of its family that this store sells, itself included; empty where it has none.
+ */
+variants: Array<VariantView>, stock: StockLevel | null, 
+/**
+ * None where the code names only the product.
+ */
+scanned: ScannedValue | null, at: string, };
+
+/**
+ * One trip: a basket from its first scan to the gate.
+ */
+export type TripId = string;
+
+/**
+ * What shall become of a line.
+ */
+export type LineIntent = "inform" | "take" | "ship";
+
+/**
+ * One line of a basket.
+ */
+export type TripLine = { 
+/**
+ * Names the line within its trip; never given twice.
+ */
+line: number, sku: Sku, name: LocalText, intent: LineIntent, quantity: number, 
+/**
+ * Of what is weighed, all pieces together.
+ */
+grams: number | null, 
+/**
+ * Of one piece, or of a kilogram.
+ */
+price: Money, 
+/**
+ * What the line costs, without its deposit.
+ */
+amount: Money, 
+/**
+ * Deposit on all pieces: a line of its own on quote and receipt.
+ */
+deposit: Money | null, tax_bp: number, min_age: number | null, };
+
+/**
+ * What a line of a quote is.
+ */
+export type QuoteLineKind = "item" | "weighed" | "deposit";
+
+/**
+ * One line of a quote.
+ */
+export type QuoteLine = { 
+/**
+ * Of the basket's line.
+ */
+line: number, kind: QuoteLineKind, sku: Sku, intent: LineIntent, quantity: number, amount_minor: number, tax_bp: number, };
+
+/**
+ * Prices that hold until `exp`, whatever the shelf says meanwhile. Signed over RFC 8785 JSON; any change of the basket voids it.
+ */
+export type Quote = { trip: TripId, store: StoreId, lines: Array<QuoteLine>, 
+/**
+ * SHA-256 of the canonical lines, hex.
+ */
+cart_sha256: string, currency: Currency, total_minor: number, 
+/**
+ * Start of the newest price among the lines, Unix seconds.
+ */
+price_rev: number, 
+/**
+ * Unix seconds.
+ */
+iat: number, exp: number, 
+/**
+ * Names the key of the store that signed.
+ */
+kid: string, };
+
+/**
+ * A quote with its signature, base64url.
+ */
+export type SignedQuote = { quote: Quote, signature: string, };
+
+/**
+ * What is looked at before payment.
+ */
+export type CheckKind = "rescan_partial" | "rescan_full" | "min_age" | "approval";
+
+/**
+ * How far a check is.
+ */
+export type CheckState = "open" | "passed" | "failed";
+
+/**
+ * Why a basket is looked at.
+ */
+export type CheckReason = "audit" | "voids" | "high_shrink" | "idle" | "impossible_stock" | "age" | "difference";
+
+/**
+ * One check, done by staff.
+ */
+export type TripCheck = { kind: CheckKind, reason: CheckReason, state: CheckState, 
+/**
+ * Lines to look at; empty for all.
+ */
+lines: Array<number>, };
+
+/**
+ * How far a trip is.
+ */
+export type TripState = "scanning" | "review" | "check" | "transferred_to_till" | "paid" | "exited" | "cancelled";
+
+/**
+ * A trip, as phone and staff see it and the store keeps it.
+ */
+export type Trip = { trip: TripId, visit: VisitId, state: TripState, lines: Array<TripLine>, next_line: number, 
+/**
+ * Lines taken out.
+ */
+voids: number, 
+/**
+ * Products often stolen, or more pieces than the store has, or a long pause: reasons to look.
+ */
+noted: Array<CheckReason>, quote: SignedQuote | null, checks: Array<TripCheck>, opened_at: string, changed_at: string, paid_at: string | null, };
+
+/**
+ * A trip with what lets its goods out.
+ */
+export type TripView = { trip: Trip, 
+/**
+ * Total of what is taken and shipped, deposits included.
+ */
+total: Money | null, 
+/**
+ * For the gate; only once paid, issued anew at each look.
+ */
+exit: string | null, };
+
+/**
+ * A phone puts something into the basket.
+ */
+export type LineAdd = { 
+/**
+ * Whatever was scanned or typed.
+ */
+code: string, intent: LineIntent, quantity: number, };
+
+/**
+ * A phone changes a line; a quantity of 0 takes it out.
+ */
+export type LineChange = { intent: LineIntent, quantity: number, };
+
+/**
+ * What a phone asks of its trip.
+ */
+export type TripStep = "review" | "resume" | "till" | "cancel";
+
+/**
+ * A step of a trip.
+ */
+export type TripStepRequest = { step: TripStep, };
+
+/**
+ * Staff say what a check found.
+ */
+export type CheckResult = { kind: CheckKind, passed: boolean, };
+
+/**
+ * The till has the money.
+ */
+export type TillPayment = { 
+/**
+ * Of the quote that was paid.
+ */
+cart_sha256: string, total_minor: number, 
+/**
+ * Number of the till's own slip.
+ */
+slip: string, };
+
+/**
+ * What the gate reads from a phone.
+ */
+export type ExitRequest = { token: string, };
+
+/**
+ * The gate may open.
+ */
+export type ExitGranted = { trip: TripId, items: number, };
+
+/**
+ * Body of `aisle.trip.changed.v1`: a trip reached a state that others act on.
+ */
+export type TripChanged = { trip: TripId, visit: VisitId, state: TripState, quote: SignedQuote | null, checks: Array<TripCheck>, 
+/**
+ * Number of the till's slip, once paid.
+ */
+slip: string | null, at: string, };
+
+/**
+ * Body of `aisle.trip.day.v1`: the hash of a day's key at its beginning, the key itself once the day is over, so that anyone can draw again.
+ */
+export type AuditDay = { 
+/**
+ * Local date of the store.
+ */
+day: string, 
+/**
+ * SHA-256 of the key, hex.
+ */
+key_sha256: string, 
+/**
+ * Hex; only after the day.
+ */
+key: string | null, };
+
+/**
  * One zone of a layout, in design pixels.
  */
 export type LayoutZone = { id: LayoutZoneId, kind: LayoutZoneKind, x: number, y: number, w: number, h: number, };
@@ -306,6 +744,82 @@ export type Criterion = {
 metric: string, condition: Condition, value: string, };
 
 /**
+ * How `from` and `to` of an event are read (TOUCHPOINTS.md 1.2).
+ */
+export type EventClock = "programme" | "local";
+
+/**
+ * How an event takes its place in the loop.
+ */
+export type EventKind = { "kind": "loop" } | { "kind": "interrupt", 
+/**
+ * Seconds per hour, 1 … 3,600.
+ */
+share_of_voice_s: number, };
+
+/**
+ * Unit in which an event comes again.
+ */
+export type Every = "minute" | "hour" | "day" | "week" | "month" | "year";
+
+/**
+ * Which day of a month an event comes again on.
+ */
+export type Monthly = "date" | "weekday";
+
+/**
+ * An event comes again: `from` and `to` of the event are the first time.
+ */
+export type Recurrence = { every: Every, 
+/**
+ * Every how many of them, 1 … 1,000.
+ */
+n: number, 
+/**
+ * Does not begin again from here on.
+ */
+until: string | null, 
+/**
+ * With `week`: 1 = Monday … 7 = Sunday; empty means the weekday of `from`.
+ */
+weekdays: Array<number>, 
+/**
+ * With `month`.
+ */
+monthly: Monthly, };
+
+/**
+ * One item of a playlist.
+ */
+export type PlaylistItem = { 
+/**
+ * Names it in plans and plays; unlike every other name of the programme.
+ */
+id: EventSlug, content: Content, offer: OfferId | null, 
+/**
+ * 1 s … 86 400 s.
+ */
+duration_s: number, from: string | null, to: string | null, };
+
+/**
+ * What an event plays instead of its own content.
+ */
+export type Playlist = { items: Array<PlaylistItem>, 
+/**
+ * One item at each pass of the loop, the next one at the next; without it all of them in order at each pass.
+ */
+cycle: boolean, };
+
+/**
+ * Screens that show the same item at the same moment without talking to each other (TOUCHPOINTS.md 1.9).
+ */
+export type SyncGroup = { group: EventSlug, 
+/**
+ * The loop began at its first item then.
+ */
+epoch: string, };
+
+/**
  * One event of a screen's schedule.
  */
 export type ScheduleEvent = { id: EventSlug, zone: LayoutZoneId, 
@@ -324,7 +838,15 @@ duration_s: number, from: string | null, to: string | null, day_part: DayPart | 
 /**
  * Plays per sliding hour; 0 = no limit.
  */
-max_plays_per_hour: number, };
+max_plays_per_hour: number, clock: EventClock, kind: EventKind, 
+/**
+ * Needs `from` and `to`.
+ */
+recurrence: Recurrence | null, 
+/**
+ * Played instead of `content`, which then only stands for the event on the console.
+ */
+playlist: Playlist | null, };
 
 /**
  * Which published offers a screen subscribes to; each match becomes an event of its main zone.
@@ -358,7 +880,15 @@ fallback: Content,
 /**
  * Blobs that its pictures name; the programme is in force once all of them are there and verified (AS-079).
  */
-media?: Array<Blob>, };
+media?: Array<Blob>, 
+/**
+ * Screens that keep step with this one.
+ */
+sync: SyncGroup | null, 
+/**
+ * A price label: it shows what this product costs at the store, from the instant on which the price holds.
+ */
+label: Sku | null, };
 
 /**
  * Why an item plays.
@@ -378,21 +908,42 @@ event: EventSlug, offer: OfferId | null, offer_rev: number | null, content: Cont
  */
 from: string | null, to: string | null, rule: PlayRule, 
 /**
- * Why it is in the loop, for the console: `subscribed`, `scheduled`, `fallback`.
+ * Why it is in the loop, for the console: `subscribed`, `scheduled`, `price`, `interrupt`, `emergency`, `fallback`.
  */
-why: string, };
+why: string, 
+/**
+ * Event of the schedule that it stands for, where that is another than `event`.
+ */
+schedule: EventSlug | null, 
+/**
+ * Over what is drawn, for proof of play; lower-case hex.
+ */
+creative_sha256: string | null, 
+/**
+ * What it was called when it was planned, for proof of play: a play is readable after its offer is gone.
+ */
+names: { [key in string]: string }, };
 
 /**
  * What a zone of the layout loops through.
  */
-export type PlanZone = { zone: LayoutZoneId, items: Array<PlanItem>, };
+export type PlanZone = { zone: LayoutZoneId, items: Array<PlanItem>, 
+/**
+ * Places in `items`, in the order of the loop; empty means one after the other.
+ */
+order: Array<number>, };
+
+/**
+ * What a member of a group needs to keep step: its place is the time since `epoch` modulo the length of the loop.
+ */
+export type PlanSync = { group: EventSlug, epoch: string, };
 
 /**
  * An event that was left out of the loop, and why.
  */
 export type Denied = { event: EventSlug, offer: OfferId | null, 
 /**
- * `not_yet`, `over`, `day_part`, `criteria`, `priority`, `cap`, or a reason of the display policy.
+ * `not_yet`, `over`, `recurrence`, `day_part`, `criteria`, `priority`, `cap`, `emergency`, or a reason of the display policy.
  */
 reason: string, };
 
@@ -407,7 +958,7 @@ rev: number, layout: Layout, zones: Array<PlanZone>, denied: Array<Denied>, made
 /**
  * Milliseconds the screen's clock must be moved by is the screen's affair; this is the node's clock at sending.
  */
-traceparent: string | null, };
+traceparent: string | null, sync: PlanSync | null, };
 
 /**
  * How a play ended.
@@ -415,6 +966,39 @@ traceparent: string | null, };
 export type PlayOutcome = "complete" | "cut" | "failed" | "blank";
 
 export type DisplayPower = "on" | "off" | "unknown";
+
+/**
+ * What ended a play before its time.
+ */
+export type CutBy = "plan" | "window" | "command" | "emergency" | "restart";
+
+/**
+ * How people met a play, counted; nobody in particular.
+ */
+export type EngagementKind = "tap" | "scan" | "touch";
+
+export type Engagement = { kind: EngagementKind, n: number, };
+
+/**
+ * What a play says beyond its key, its length and its outcome.
+ */
+export type PlayDetail = { 
+/**
+ * Event of the schedule, where that is another than `event`.
+ */
+schedule?: EventSlug | null, 
+/**
+ * Over what was drawn; 64 lower-case hex digits.
+ */
+creative_sha256?: string | null, 
+/**
+ * The screen's monotonic clock at the beginning, milliseconds since its boot.
+ */
+mono_ms?: number | null, cut_by?: CutBy | null, engagements?: Array<Engagement>, 
+/**
+ * Copies: `offer`, `event`; a play is readable after what it showed was deleted.
+ */
+names?: { [key in string]: string }, };
 
 /**
  * Proof of play; natural key `(screen, boot, seq)`. Body of the record `aisle.play.logged.v1`. Holds no identity.
@@ -427,7 +1011,23 @@ seq: number, zone: LayoutZoneId, event: EventSlug, offer: OfferId | null, offer_
 /**
  * Monotonic length; a clock step changes no duration.
  */
-duration_ms: number, clock_synced: boolean, outcome: PlayOutcome, display_power: DisplayPower, };
+duration_ms: number, clock_synced: boolean, outcome: PlayOutcome, display_power: DisplayPower, 
+/**
+ * Event of the schedule, where that is another than `event`.
+ */
+schedule?: EventSlug | null, 
+/**
+ * Over what was drawn; 64 lower-case hex digits.
+ */
+creative_sha256?: string | null, 
+/**
+ * The screen's monotonic clock at the beginning, milliseconds since its boot.
+ */
+mono_ms?: number | null, cut_by?: CutBy | null, engagements?: Array<Engagement>, 
+/**
+ * Copies: `offer`, `event`; a play is readable after what it showed was deleted.
+ */
+names?: { [key in string]: string }, };
 
 /**
  * Plays of one screen, oldest first: body of `POST /v1/screens/{screen}/plays` and of the MQTT topic.
@@ -469,7 +1069,113 @@ export type ScreenReport = { screen: ScreenId, zone: ZoneId, online: boolean,
 /**
  * Item of the main zone that the last play or plan names; none before the first.
  */
-showing: PlanItem | null, since: string | null, plan_rev: number, denied: Array<Denied>, };
+showing: PlanItem | null, since: string | null, plan_rev: number, denied: Array<Denied>, 
+/**
+ * Alarm: a price changed then, and the screen has not said that it draws it. The till takes the lower of both meanwhile.
+ */
+price_unseen_since: string | null, };
+
+/**
+ * One fact. A store reports about itself; a field that could name a person is refused.
+ */
+export type FactReport = { 
+/**
+ * `weather`, `queue_length`, `stock.{sku}`, `last_sale_age_s.{sku}` or any other in that form: words of `a-z0-9_-` joined by dots. Counts
+ * of people (`zone.…`) and `emergency.…` are the node's own.
+ */
+metric: string, 
+/**
+ * None takes the fact back.
+ */
+value: string | null, 
+/**
+ * Unknown again after so many seconds, 1 s … a week.
+ */
+ttl_s: number, };
+
+/**
+ * Body of `POST /v1/facts`, and of the topic.
+ */
+export type FactReports = { facts: Array<FactReport>, };
+
+/**
+ * One picture of a set.
+ */
+export type EmergencyItem = { 
+/**
+ * Names it in plans and plays.
+ */
+id: EventSlug, 
+/**
+ * Class P0.
+ */
+content: Content, 
+/**
+ * 1 s … 3 600 s.
+ */
+duration_s: number, };
+
+/**
+ * Body of the desired document `emergency/{set}`: present at the store before it is needed.
+ */
+export type EmergencySet = { set: EventSlug, name: LocalText, 
+/**
+ * What criteria read as `emergency.category`, such as `fire`, `weather`, `missing_child`.
+ */
+category: EventSlug, items: Array<EmergencyItem>, 
+/**
+ * Blobs that its pictures name; pinned, and the set is in force once all of them are there.
+ */
+media: Array<Blob>, };
+
+/**
+ * How the set meets what plays already.
+ */
+export type EmergencyMode = { "mode": "replace" } | { "mode": "append", 
+/**
+ * 1 … 99.
+ */
+saturation_percent: number, };
+
+/**
+ * Begin an emergency: body of `PUT /v1/emergency`.
+ */
+export type EmergencyRequest = { set: EventSlug, mode: EmergencyMode, 
+/**
+ * It ends by itself after so many seconds, at most a day.
+ */
+lasts_s: number, };
+
+/**
+ * Body of the order `aisle.emergency.set.v1`: begin an emergency, or end what is on.
+ */
+export type EmergencyOrder = { 
+/**
+ * None ends it.
+ */
+begin: EmergencyRequest | null, 
+/**
+ * Not carried out after this.
+ */
+expires: string, };
+
+/**
+ * The emergency that is on.
+ */
+export type ActiveEmergency = { set: EventSlug, mode: EmergencyMode, began_at: string, expires: string, 
+/**
+ * `cloud`, `operator`, or the device, such as `sensor/button-1`. Names nobody.
+ */
+by: string, };
+
+/**
+ * Body of the reported document `emergency/now`, and of `GET /v1/emergency`.
+ */
+export type EmergencyState = { active: ActiveEmergency | null, 
+/**
+ * Sets that lie ready.
+ */
+ready: Array<EventSlug>, };
 
 /**
  * Body of the desired document `nfc/{display}`.
@@ -548,7 +1254,7 @@ export type LogEpoch = { epoch: string, previous: string | null, cause: EpochCau
 /**
  * Something on a node that a person should look at.
  */
-export type NodeAlarm = "storage_nearly_full" | "storage_full" | "disk_full" | "identity_in_use" | "clock_off" | "certificate_due" | "disk_behind" | "stream_held" | "unknown";
+export type NodeAlarm = "storage_nearly_full" | "storage_full" | "disk_full" | "identity_in_use" | "clock_off" | "certificate_due" | "certificate_expired" | "disk_behind" | "stream_held" | "clone_suspected" | "superseded" | "replaced" | "unsupported" | "unknown";
 
 /**
  * One class of the log's disk budget (AS-053).
@@ -594,7 +1300,7 @@ export type DocumentReport = {
  */
 rev: string, status: DocumentStatus, 
 /**
- * Why it was rejected: `unreadable`, `not_here`, `wrong_key`, `programme`, `time_zone`, `too_many`; `media`,
+ * Why it was rejected: `unreadable`, `not_here`, `wrong_key`, `programme`, `product`, `time_zone`, `too_many`; `media`,
  * `content.no_space`, `content.no_source`, `content.wrong_size` or `content.wrong_hash` for what it names.
  */
 code: string | null, };
@@ -650,7 +1356,7 @@ expires: string, };
 /**
  * What a device is; also the topic level that holds its kind.
  */
-export type DeviceKind = "screen" | "nfc" | "door" | "sensor";
+export type DeviceKind = "screen" | "nfc" | "door" | "sensor" | "tablet";
 
 /**
  * A zone on the store plan, in metres.
@@ -737,7 +1443,7 @@ export type DeviceAttached = { visit: VisitId, pass: PassId, at: string, hlc: Hl
 /**
  * What happened during a visit.
  */
-export type VisitSignal = { "kind": "zone_entered", zone: ZoneId, } | { "kind": "tapped", display: DisplayId, offer: OfferId | null, };
+export type VisitSignal = { "kind": "zone_entered", zone: ZoneId, } | { "kind": "tapped", display: DisplayId, offer: OfferId | null, } | { "kind": "scanned", sku: Sku, };
 
 /**
  * Body of `aisle.visit.seen.v1`.
@@ -1190,7 +1896,11 @@ export type StoreLive = { profile: StoreProfile, link: NodeLink, visits_open: nu
 /**
  * Each reported device; what a store said before its line was lost is not what is so now.
  */
-devices: Array<DeviceLink>, at: string, };
+devices: Array<DeviceLink>, 
+/**
+ * None where the store has never had a set.
+ */
+emergency: EmergencyState | null, at: string, };
 
 export type StoreSummary = { store: StoreId, name: string, visits_open: number, link: NodeLink, };
 
@@ -1261,7 +1971,19 @@ reclaim: boolean,
 /**
  * What it last said of itself.
  */
-report: NodeReport | null, losses: Array<LossView>, held: Array<HeldStream>, 
+report: NodeReport | null, 
+/**
+ * What the cloud sees of it, which it cannot say itself. Sorted by alarm, each at most once.
+ */
+seen: Array<SeenAlarm>, 
+/**
+ * By how many seconds its clock was ahead of the cloud's when it was last heard; negative where it was behind.
+ */
+clock_skew_s: number | null, 
+/**
+ * When its newest certificate ends; none where the cloud gave it none.
+ */
+certificate_until: string | null, losses: Array<LossView>, held: Array<HeldStream>, 
 /**
  * Documents whose newest revision is neither applied nor rejected there, and when the oldest of these was written (AS-076).
  */
@@ -1278,6 +2000,15 @@ overrides: Array<OverrideView>,
  * Orders that it has not applied.
  */
 orders_waiting: number, };
+
+/**
+ * An alarm that the cloud raises about a node.
+ */
+export type SeenAlarm = { alarm: NodeAlarm, 
+/**
+ * When it was seen last.
+ */
+at: string, };
 
 /**
  * Why records of a stream have no effect and never will.
@@ -1426,7 +2157,7 @@ export type Catalogue = { products: Array<Product>, };
 /**
  * The document: its key follows from what it is about. Media of a programme are filled in from what is kept.
  */
-export type RolloutBody = ScreenProgramme | NfcProgramme;
+export type RolloutBody = ScreenProgramme | NfcProgramme | EmergencySet;
 
 /**
  * How far a wave goes.
@@ -1544,3 +2275,304 @@ certificate: string,
  * The authority's certificate in PEM.
  */
 authority: string, not_after: string, };
+
+/**
+ * One handshake from its offer to its end: 128 random bits, 32 lower-case hex digits.
+ */
+export type HandshakeId = string;
+
+/**
+ * What the customer may share with the adviser. There is none for location, and none for risk or price affinity: those are never shown.
+ */
+export type Scope = "display_name" | "bookmarks" | "cart" | "wishlist" | "sizes" | "purchases.90d" | "purchases.all" | "notes.read" | "notes.write" | "contact";
+
+/**
+ * The comparison number with a colour and a shape, so that a glance is enough and none of the three stands alone.
+ */
+export type Sas = { 
+/**
+ * 0 to 9999, printed "36 60".
+ */
+number: number, 
+/**
+ * 0 to 5: blue, green, orange, purple, red, teal.
+ */
+colour: number, 
+/**
+ * 0 to 5: circle, square, triangle, diamond, star, hexagon.
+ */
+shape: number, };
+
+/**
+ * What the cloud lets one tablet do for one customer, for a while. Names nobody: the store knows the grant alone.
+ */
+export type Lease = { grant: EventId, handshake: HandshakeId, 
+/**
+ * Drawn for this grant; means nothing to anybody but the cloud.
+ */
+pseudonym: EventId, 
+/**
+ * Staff number, not a name.
+ */
+staff: string, device: DeviceId, 
+/**
+ * SHA-256 of what the tablet proves itself with, lower-case hex.
+ */
+device_sha256: string, scopes: Array<Scope>, issued_at: string, expires_at: string, 
+/**
+ * Rises with each renewal of the grant, from 1.
+ */
+seq: number, };
+
+/**
+ * A member of staff as a customer sees them.
+ */
+export type StaffCard = { 
+/**
+ * Staff number.
+ */
+staff: string, first_name: string, 
+/**
+ * Name of a picture, as content names one; none shows initials.
+ */
+photo: string | null, role: string, };
+
+/**
+ * Where a handshake stands, as far as its customer may know.
+ */
+export type HandshakeState = "offered" | "claimed" | "active" | "over";
+
+/**
+ * Who offers advice. From the cloud, so that a page made up in a store cannot claim to be somebody.
+ */
+export type HandshakeFacts = { handshake: HandshakeId, store: StoreId, store_name: string, staff: StaffCard, 
+/**
+ * What they would like to see.
+ */
+wanted: Array<Scope>, 
+/**
+ * What there is to share.
+ */
+shared: Array<Scope>, minutes: Array<number>, 
+/**
+ * In their words; may be empty.
+ */
+reason: string, 
+/**
+ * SHA-256 to which the tablet's side committed itself, lower-case hex.
+ */
+commit: string, 
+/**
+ * Of the offer.
+ */
+expires_at: string, state: HandshakeState, };
+
+/**
+ * Claims an offer with the code that the tablet shows.
+ */
+export type HandshakeClaim = { code: string, 
+/**
+ * 32 random bytes of the phone, lower-case hex.
+ */
+nonce: string, };
+
+/**
+ * The first claim; the phone checks `nonce` against the commitment and shows the comparison number.
+ */
+export type HandshakeClaimed = { 
+/**
+ * 32 random bytes of the tablet's side, lower-case hex.
+ */
+nonce: string, };
+
+/**
+ * What the customer ticked, after they compared the number.
+ */
+export type HandshakeGrant = { 
+/**
+ * Drawn by the phone; a second use is a replay.
+ */
+jti: EventId, scopes: Array<Scope>, 
+/**
+ * 5, 10 or 20.
+ */
+minutes: number, legal_text: string, version: number, language: Language, 
+/**
+ * SHA-256 of what was shown, lower-case hex.
+ */
+shown_sha256: string, };
+
+/**
+ * Granted.
+ */
+export type HandshakeGranted = { grant: EventId, scopes: Array<Scope>, until: string, };
+
+/**
+ * Who saw what, and until when.
+ */
+export type HandshakeReceipt = { handshake: HandshakeId, store_name: string, staff: StaffCard, state: HandshakeState, granted_at: string | null, until: string | null, ended_at: string | null, 
+/**
+ * Granted.
+ */
+scopes: Array<Scope>, 
+/**
+ * Names of what was read in fact, each once.
+ */
+read: Array<string>, };
+
+/**
+ * What a customer tells about themselves, to be shared with an adviser and nobody else.
+ */
+export type AboutMe = { 
+/**
+ * How they like to be called.
+ */
+display_name: string | null, wishes: Array<Wish>, sizes: Array<OwnSize>, };
+
+/**
+ * Something they look for.
+ */
+export type Wish = { 
+/**
+ * A product, where it is one.
+ */
+sku: Sku | null, text: string, };
+
+/**
+ * A size they declared: "shoes", "42".
+ */
+export type OwnSize = { of: string, size: string, };
+
+/**
+ * What is inside sealed bytes: the fields of one scope, for the tablet alone.
+ */
+export type SharedFields = { scope: Scope, fields: Array<SharedField>, };
+
+/**
+ * One field; its name, never its value, stands in the audit.
+ */
+export type SharedField = { 
+/**
+ * `wishlist.0`, `sizes.1`, `display_name`.
+ */
+name: string, value: string, 
+/**
+ * A product, where it is one.
+ */
+sku: Sku | null, };
+
+/**
+ * Fields that only the tablet can open: ECDH P-256 with HKDF-SHA-256, AES-256-GCM. Base64url.
+ */
+export type SealedFields = { 
+/**
+ * One-time public key of the cloud, an uncompressed point.
+ */
+key: string, sealed: string, };
+
+/**
+ * What a node asks of the cloud about one handshake of its store.
+ */
+export type RelayCall = { "call": "announce", 
+/**
+ * Lower-case hex.
+ */
+commit: string, staff: StaffCard, device: DeviceId, 
+/**
+ * Lower-case hex.
+ */
+device_sha256: string, wanted: Array<Scope>, reason: string, expires_at: string, } | { "call": "poll", after: string, } | { "call": "answer", ask: EventId, nonce: string | null, refused: string | null, } | { "call": "renew" } | { "call": "read", staff: string, device_sha256: string, scope: Scope, 
+/**
+ * P-256 public key of the tablet, an uncompressed point, base64url.
+ */
+key: string, } | { "call": "end", outcome: string, };
+
+/**
+ * What the cloud answers.
+ */
+export type RelayReply = { "reply": "done" } | { "reply": "asks", asks: Array<RelayAsk>, 
+/**
+ * For the next poll.
+ */
+after: string, } | { "reply": "lease", lease: string, } | { "reply": "sealed", sealed: SealedFields, } | { "reply": "over" };
+
+/**
+ * Something that the customer's phone asked.
+ */
+export type RelayAsk = { ask: EventId, } & ({ "what": "claim", code: string, visit: VisitId, nonce: string, language: Language, } | { "what": "attend" } | { "what": "deny" } | { "what": "granted", lease: string, } | { "what": "revoke" });
+
+/**
+ * See [`RelayAsk`].
+ */
+export type RelayAskKind = { "what": "claim", code: string, visit: VisitId, nonce: string, language: Language, } | { "what": "attend" } | { "what": "deny" } | { "what": "granted", lease: string, } | { "what": "revoke" };
+
+/**
+ * A member of staff begins a shift at a tablet, or unlocks it.
+ */
+export type StaffSignIn = { 
+/**
+ * What the badge says.
+ */
+badge: string, pin: string, };
+
+/**
+ * Who is on shift.
+ */
+export type StaffOnShift = { staff: StaffCard, };
+
+/**
+ * Offers advice to whoever scans.
+ */
+export type OfferAdvice = { wanted: Array<Scope>, reason: string, };
+
+/**
+ * The offer stands; its code comes on the stream.
+ */
+export type AdviceOffered = { handshake: HandshakeId, };
+
+/**
+ * Asks for what was shared.
+ */
+export type ReadShared = { scope: Scope, 
+/**
+ * P-256 public key made for this consultation, an uncompressed point, base64url; its private half never leaves the tablet.
+ */
+key: string, };
+
+/**
+ * What the tablet shows.
+ */
+export type TabletView = { "state": "locked", 
+/**
+ * First name of who is on shift.
+ */
+first_name: string | null, } | { "state": "ready", staff: StaffCard, } | { "state": "offered", staff: StaffCard, handshake: HandshakeId, 
+/**
+ * `XXXX-XXXX`, as of now.
+ */
+code: string, 
+/**
+ * What the QR code holds; none before the store's profile has come. The code is in the fragment: no server sees it.
+ */
+url: string | null, code_until: string, expires_at: string, 
+/**
+ * Whether the cloud knows the offer: before, no phone can open it.
+ */
+announced: boolean, } | { "state": "claimed", handshake: HandshakeId, sas: Sas, language: Language, } | { "state": "active", handshake: HandshakeId, scopes: Array<Scope>, until: string, 
+/**
+ * No word from the cloud for two minutes: nothing is read until there is one.
+ */
+suspended: boolean, } | { "state": "over", handshake: HandshakeId, 
+/**
+ * False for every way in which nothing was shared.
+ */
+shared: boolean, minutes: number, };
+
+/**
+ * The tablet is there.
+ */
+export type TabletSign = { 
+/**
+ * Somebody touched it since the last sign.
+ */
+touched: boolean, };

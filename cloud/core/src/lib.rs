@@ -5,6 +5,7 @@
 
 pub mod campaign;
 pub mod consent;
+pub mod consultation;
 pub mod eligibility;
 pub mod gate;
 pub mod home;
@@ -12,6 +13,7 @@ pub mod identity;
 pub mod ids;
 pub mod local_time;
 pub mod offer;
+pub mod product;
 pub mod ranking;
 pub mod rollout;
 pub mod visit;

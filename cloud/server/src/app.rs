@@ -389,7 +389,8 @@ async fn prepare(db: &Db, config: &CloudConfig, settings: &Settings, clock: &dyn
         }
         book = Book::load(db).await.map_err(CloudError::Load)?;
     }
-    let documents = desired(settings, &config.stores, &book, clock.now()).map_err(CloudError::Load)?;
+    let mut documents = desired(settings, &config.stores, &book, clock.now()).map_err(CloudError::Load)?;
+    documents.extend(crate::products::desired(db, settings, clock.now()).await.map_err(CloudError::Load)?);
     // What a rollout wrote is newer than the configuration, which only says what a store begins with.
     let held = rollout::held(&mut db.read().await.map_err(CloudError::Database)?).await.map_err(CloudError::Database)?;
     let held: HashSet<(NodeId, String)> = held.into_iter().collect();

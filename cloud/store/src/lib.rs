@@ -12,6 +12,7 @@ mod statement;
 mod writer;
 
 pub mod audit;
+pub mod consultation;
 pub mod content;
 pub mod counter;
 pub mod cursor;
@@ -27,8 +28,10 @@ pub mod idempotency;
 pub mod lease;
 pub mod loss;
 pub mod node;
+pub mod node_alarm;
 pub mod offer;
 pub mod outbox;
+pub mod product;
 pub mod quarantine;
 pub mod reported;
 pub mod retention;

@@ -6,13 +6,13 @@
 use std::borrow::Cow;
 
 use sqlx::{
-    AssertSqlSafe, PgPool, SqlSafeStr, SqliteConnection,
-    migrate::{Migration, MigrationType, Migrator},
+    AssertSqlSafe, Connection, PgConnection, SqlSafeStr, SqliteConnection,
+    migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator},
 };
 
 use crate::{dialect, error::StoreError};
 
-const MIGRATIONS: [(i64, &str, &str); 11] = [
+const MIGRATIONS: [(i64, &str, &str); 14] = [
     (1, "sync", include_str!("../migrations/0001_sync.sql")),
     (2, "visit", include_str!("../migrations/0002_visit.sql")),
     (3, "customer", include_str!("../migrations/0003_customer.sql")),
@@ -24,6 +24,9 @@ const MIGRATIONS: [(i64, &str, &str); 11] = [
     (9, "content", include_str!("../migrations/0009_content.sql")),
     (10, "document_status", include_str!("../migrations/0010_document_status.sql")),
     (11, "rollout", include_str!("../migrations/0011_rollout.sql")),
+    (13, "handshake", include_str!("../migrations/0013_handshake.sql")),
+    (14, "product", include_str!("../migrations/0014_product.sql")),
+    (18, "node_alarm", include_str!("../migrations/0018_node_alarm.sql")),
 ];
 
 fn migrator(text: impl Fn(&str) -> String) -> Migrator {
@@ -33,10 +36,26 @@ fn migrator(text: impl Fn(&str) -> String) -> Migrator {
     Migrator::with_migrations(MIGRATIONS.into_iter().map(migration).collect())
 }
 
-pub(crate) async fn pg(pool: &PgPool) -> Result<(), StoreError> {
-    migrator(str::to_owned).run(pool).await.map_err(|error| StoreError::Broken(sqlx::Error::Migrate(Box::new(error))))
+/// Longest wait of a migration for a table that is in use: whoever comes after it waits behind it.
+const TABLE_PATIENCE: &str = "SET lock_timeout = '3s'";
+
+fn broken(error: MigrateError) -> StoreError {
+    StoreError::Broken(sqlx::Error::Migrate(Box::new(error)))
+}
+
+/// On a connection of its own: the time-outs of those that serve would cut a long migration short at each start, for ever.
+pub(crate) async fn pg(url: &str) -> Result<(), StoreError> {
+    let mut connection = PgConnection::connect_with(&dialect::pg_migration_options(url)?).await?;
+    // Waits for as long as another instance migrates, which may be long.
+    connection.lock().await.map_err(broken)?;
+    sqlx::query(TABLE_PATIENCE).execute(&mut connection).await?;
+    let mut migrator = migrator(str::to_owned);
+    let migrated = migrator.set_locking(false).run(&mut connection).await;
+    // Ends the lock with it.
+    connection.close().await?;
+    migrated.map_err(broken)
 }
 
 pub(crate) async fn sqlite(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    migrator(dialect::sqlite_schema).run(connection).await.map_err(|error| StoreError::Broken(sqlx::Error::Migrate(Box::new(error))))
+    migrator(dialect::sqlite_schema).run(connection).await.map_err(broken)
 }

@@ -16,8 +16,10 @@ use aisle_mesh::broker::{
 use aisle_mesh::clock::{Clock, sleep_towards};
 use aisle_node_core::document::Equipment;
 use aisle_node_core::ids::{DisplayId, ScreenId, TouchpointId};
+use aisle_node_core::product::assortment::Assortment;
+use aisle_node_core::signage::label::StillShown;
 use aisle_node_core::visit::check_in::Keys;
-use aisle_schemas::ids::{IdError, NodeId};
+use aisle_schemas::ids::{DeviceId, IdError, NodeId};
 use aisle_schemas::screen::ScreenCommand;
 use aisle_schemas::topic::DeviceKind;
 use chrono::TimeDelta;
@@ -25,16 +27,20 @@ use secrecy::SecretString;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::actors::catalogue::{Catalogue, CatalogueConfig, Look, NfcPort, Ports, ScreenPort};
+use crate::actors::consultation::{Consultations, ConsultationsConfig};
 use crate::actors::nfc_display::{NfcConfig, NfcDisplay};
 use crate::actors::screen::{Screen, ScreenConfig};
 use crate::actors::screen_commands::{WAITING_MAX, Ways};
+use crate::actors::screen_label::LabelDesk;
+use crate::actors::trips::{Trips, TripsConfig};
+use crate::actors::visit_messages::StoreChanged;
 use crate::actors::visits::{Visits, VisitsConfig};
 use crate::actors::zones::{Listener, Zones, ZonesConfig};
 use crate::actors::{Tick, recipient, tell};
 use crate::config::{DeviceConfig, NodeConfig};
 use crate::content::{Content, ContentKeeper, ContentParts};
 use crate::devices::bridge::{Bridge, BridgeConfig};
-use crate::devices::{Door, Faces, NfcFace, ScreenFace};
+use crate::devices::{Door, Faces, NfcFace, ScreenFace, TabletsFace, TripsFace};
 use crate::fatal::{Fatal, FatalError};
 use crate::http::{self, HttpConfig};
 use crate::journal::{Journal, JournalError, OpenError, RecordMaker, Settings};
@@ -43,7 +49,9 @@ use crate::lasting_clock::LastingClock;
 use crate::now::Now;
 use crate::operator::{self, OperatorDesk};
 use crate::overrides;
+use crate::relay::Relay;
 use crate::report::Reporter;
+use crate::signage::{self, SignageListeners, SignageParts};
 use crate::uplink::Uplink;
 
 /// How often actors look at the clock.
@@ -240,10 +248,11 @@ struct Devices {
     displays: Vec<DisplayId>,
     doors: Vec<TouchpointId>,
     sensors: Vec<TouchpointId>,
+    tablets: Vec<DeviceId>,
 }
 
 fn sort_devices(devices: &[DeviceConfig]) -> Result<Devices, NodeError> {
-    let mut sorted = Devices { screens: vec![], displays: vec![], doors: vec![], sensors: vec![] };
+    let mut sorted = Devices { screens: vec![], displays: vec![], doors: vec![], sensors: vec![], tablets: vec![] };
     for DeviceConfig { kind, id, secret: _ } in devices {
         let wrong = |source| NodeError::Device { device: id.to_string(), source };
         match kind {
@@ -251,6 +260,7 @@ fn sort_devices(devices: &[DeviceConfig]) -> Result<Devices, NodeError> {
             DeviceKind::Nfc => sorted.displays.push(DisplayId::parse(id.as_str()).map_err(wrong)?),
             DeviceKind::Door => sorted.doors.push(TouchpointId::parse(id.as_str()).map_err(wrong)?),
             DeviceKind::Sensor => sorted.sensors.push(TouchpointId::parse(id.as_str()).map_err(wrong)?),
+            DeviceKind::Tablet => sorted.tablets.push(id.clone()),
         }
     }
     Ok(sorted)
@@ -299,7 +309,7 @@ async fn start(
     let faces = Arc::new(faces);
 
     let uplink = Uplink::start(node.clone(), &config.broker, &journal, maker.clone(), Arc::clone(clock));
-    let reporter = Reporter::new(journal.clone(), maker.clone(), uplink.status());
+    let reporter = Reporter::new(journal.clone(), maker.clone(), uplink.status(), uplink.certificate());
     let to_devices = BridgeConfig { store: config.store.clone(), broker: mqtt, secret: own_secret, faces: Arc::clone(&faces), commands };
     let bridge = Bridge::start(to_devices).map_err(NodeError::Bridge)?;
     if !bridge.listening().await {
@@ -318,6 +328,7 @@ async fn start(
         journal: journal.clone(),
         content,
         link: uplink.status(),
+        certificate: uplink.certificate(),
         operator: OperatorDesk::new(&token, uplink.operator()),
         clock: Arc::clone(clock),
         fatal: fatal.clone(),
@@ -341,7 +352,68 @@ fn content_parts(config: &NodeConfig, clock: &Arc<dyn Clock>) -> ContentParts {
         renewed_at: identity.and_then(|identity| Some((identity.renew_at.clone()?, identity.renew_ca.clone()))),
         node: config.node_id(),
         key: config.store_key.clone(),
+        identity: identity.map(|identity| identity.folder.clone()),
         clock: Arc::clone(clock),
+    }
+}
+
+/// The way to the cloud about handshakes: the one of content. A fault of the configuration leaves the store without consultations, and says so.
+fn relay(config: &NodeConfig, clock: &Arc<dyn Clock>) -> Option<Arc<Relay>> {
+    let identity = config.broker.tls.as_ref();
+    let renewed_at = || identity.and_then(|identity| Some((identity.renew_at.clone()?, identity.renew_ca.clone())));
+    let (base, ca) = config.content.from.clone().map(|from| (from, config.content.ca.clone())).or_else(renewed_at)?;
+    let ca = match ca.map(std::fs::read_to_string).transpose() {
+        Ok(ca) => ca,
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "failed to read the authority of the cloud: no advice is offered");
+            return None;
+        }
+    };
+    match Relay::new(&base, ca.as_deref(), config.node_id(), config.store_key.clone(), Arc::clone(clock)) {
+        Ok(relay) => Some(Arc::new(relay)),
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "failed to use the cloud's address: no advice is offered");
+            None
+        }
+    }
+}
+
+/// Starts the consultations, and leaves what tablets and phones need of them.
+fn start_consultations(
+    parts: &Parts<'_>,
+    tablets: Vec<DeviceId>,
+    visits: &actix::Addr<Visits>,
+    ticks: &mut Vec<actix::Recipient<Tick>>,
+    profile: &mut Vec<actix::Recipient<StoreChanged>>,
+) -> TabletsFace {
+    let (mut shown_at, mut shown) = (BTreeMap::new(), BTreeMap::new());
+    for tablet in tablets {
+        let (show, showing) = watch::channel(None);
+        shown_at.insert(tablet.clone(), show);
+        shown.insert(tablet, showing);
+    }
+    let consultations = Consultations::new(ConsultationsConfig {
+        tablets: shown_at,
+        roster: parts.config.staff.clone(),
+        cloud_key: parts.config.cloud_public_key,
+        relay: relay(parts.config, parts.clock),
+        standing: recipient(visits),
+        visit_of: recipient(visits),
+        clock: Arc::clone(parts.clock),
+    })
+    .start();
+    ticks.push(recipient(&consultations));
+    profile.push(recipient(&consultations));
+    TabletsFace {
+        shown,
+        sign_in: recipient(&consultations),
+        sign_out: recipient(&consultations),
+        sign: recipient(&consultations),
+        offer: recipient(&consultations),
+        read: recipient(&consultations),
+        end: recipient(&consultations),
+        purged: recipient(&consultations),
+        revoke: recipient(&consultations),
     }
 }
 
@@ -366,6 +438,10 @@ struct Actors {
 async fn start_actors(parts: &Parts<'_>, devices: Devices) -> Result<Actors, JournalError> {
     let (mut ticks, mut commands) = (Vec::new(), Vec::new());
     let (mut screens, mut listeners, mut screen_ports, mut store_ports) = (BTreeMap::new(), vec![], BTreeMap::new(), vec![]);
+    let (to_readers, assortment) = watch::channel(Arc::<Assortment>::default());
+    let (still_shown, at_the_shelf) = watch::channel(StillShown::default());
+    let still_shown = Arc::new(still_shown);
+    let mut of_signage = SignageListeners::default();
     for screen in devices.screens {
         let (shown, plan) = watch::channel(None);
         let (to_bus, from_actor) = mpsc::channel(WAITING_MAX);
@@ -379,11 +455,13 @@ async fn start_actors(parts: &Parts<'_>, devices: Devices) -> Result<Actors, Jou
             fatal: parts.fatal.clone(),
             shown,
             ways: Ways { bus: to_bus, pages: to_pages.clone() },
+            label: LabelDesk::new(screen.clone(), assortment.clone(), Arc::clone(&still_shown)),
         })
         .await?
         .start();
         ticks.push(recipient(&address));
         store_ports.push(recipient(&address));
+        of_signage.add(&address);
         listeners.push(Listener { audience: recipient(&address), facts: recipient(&address) });
         let port = ScreenPort { programme: recipient(&address), offers: recipient(&address), command: recipient(&address) };
         screen_ports.insert(screen.clone(), port);
@@ -396,6 +474,9 @@ async fn start_actors(parts: &Parts<'_>, devices: Devices) -> Result<Actors, Jou
         };
         screens.insert(screen, face);
     }
+    let own = SignageParts { journal: parts.journal, maker: parts.maker, clock: parts.clock, fatal: parts.fatal };
+    let signage = signage::start(&own, of_signage).await?;
+    ticks.push(signage.tick);
     let (mut displays, mut display_ports) = (BTreeMap::new(), BTreeMap::new());
     for display in devices.displays {
         let (shown, show) = watch::channel(None);
@@ -448,10 +529,24 @@ async fn start_actors(parts: &Parts<'_>, devices: Devices) -> Result<Actors, Jou
     })
     .await?
     .start();
+    let tablets = start_consultations(parts, devices.tablets, &visits, &mut ticks, &mut store_ports);
     let (profile, store_profile) = watch::channel(None);
     let keeper = crate::actors::profile::Profile::new(profile).start();
     ticks.extend([recipient(&zones), recipient(&visits)]);
     store_ports.extend([recipient(&zones), recipient(&visits), recipient(&keeper)]);
+    let trips = Trips::load(TripsConfig {
+        store: parts.config.store.clone(),
+        key: parts.config.store_key.signing_key(),
+        assortment: assortment.clone(),
+        journal: parts.journal.clone(),
+        maker: parts.maker.clone(),
+        clock: Arc::clone(parts.clock),
+        fatal: parts.fatal.clone(),
+    })
+    .await?
+    .start();
+    ticks.push(recipient(&trips));
+    store_ports.push(recipient(&trips));
     let catalogue = Catalogue::new(CatalogueConfig {
         journal: parts.journal.clone(),
         content: parts.content.clone(),
@@ -462,8 +557,11 @@ async fn start_actors(parts: &Parts<'_>, devices: Devices) -> Result<Actors, Jou
             visits: recipient(&visits),
             store: store_ports,
             contexts: recipient(&zones),
+            emergency_sets: signage.sets,
+            ordered: signage.ordered,
             screens: screen_ports,
             displays: display_ports,
+            assortment: to_readers,
         },
     })
     .start();
@@ -476,10 +574,19 @@ async fn start_actors(parts: &Parts<'_>, devices: Devices) -> Result<Actors, Jou
         displays,
         doors,
         sensors: devices.sensors.into_iter().collect(),
+        tablets,
         counted: recipient(&zones),
+        told: signage.told,
+        begin_emergency: signage.begin,
+        clear_emergency: signage.clear,
+        emergency: signage.state,
+        still_shown: at_the_shelf,
         check_in: recipient(&visits),
         enter_zone: recipient(&visits),
         check_out: recipient(&visits),
+        scanned: recipient(&visits),
+        trips: TripsFace { visit_of: recipient(&visits), phone: recipient(&trips), staff: recipient(&trips), gate: recipient(&trips) },
+        assortment,
         visits_open,
         profile: store_profile,
     };

@@ -14,7 +14,9 @@ use aisle_schemas::screen::{OfferSubscription, ScreenProgramme};
 use chrono_tz::Tz;
 
 use crate::ids::{DisplayId, ScreenId, VisitToken};
+use crate::product::Sold;
 use crate::signage::Programme;
+use crate::signage::emergency::is_playable;
 
 /// The devices that a store has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub enum Rejection {
     TimeZone,
     /// It names content that cannot be (AS-079).
     Media,
+    /// A product without a price, or with a template of codes that is none.
+    Product,
     /// The store has as many documents as it can hold (AS-055).
     TooMany,
 }
@@ -53,6 +57,7 @@ impl Rejection {
             Self::Programme => "programme",
             Self::TimeZone => "time_zone",
             Self::Media => "media",
+            Self::Product => "product",
             Self::TooMany => "too_many",
         }
     }
@@ -62,7 +67,7 @@ impl Rejection {
     pub const fn is_kept(self) -> bool {
         match self {
             Self::NotHere => true,
-            Self::Unreadable | Self::WrongKey | Self::Programme | Self::TimeZone | Self::Media | Self::TooMany => false,
+            Self::Unreadable | Self::WrongKey | Self::Programme | Self::TimeZone | Self::Media | Self::Product | Self::TooMany => false,
         }
     }
 }
@@ -91,6 +96,16 @@ pub fn judge(key: &str, body: &Body, equipment: Option<&Equipment>) -> Result<()
             about("offer", OfferId::parse(name) == Ok(offer.offer))?;
             check_media(&offer.media, offer.images()).map_err(|_| Rejection::Media)
         }
+        Body::ProductDesired(sold) => {
+            about("product", sold.product.sku.as_str() == name)?;
+            check_media(&sold.product.media, [sold.product.image.as_deref()]).map_err(|_| Rejection::Media)?;
+            Sold::try_from(sold.as_ref()).map(|_| ()).map_err(|_| Rejection::Product)
+        }
+        Body::EmergencyDesired(set) => {
+            about("emergency", set.set.as_str() == name)?;
+            check_media(&set.media, set.images()).map_err(|_| Rejection::Media)?;
+            if is_playable(set) { Ok(()) } else { Err(Rejection::Programme) }
+        }
         Body::ContextDesired(_) => about("context", VisitToken::parse(name).is_ok()),
         // None of these is a desired document.
         Body::VisitOpened(_)
@@ -98,6 +113,8 @@ pub fn judge(key: &str, body: &Body, equipment: Option<&Equipment>) -> Result<()
         | Body::VisitSeen(_)
         | Body::VisitClosed(_)
         | Body::CheckInRefused(_)
+        | Body::TripChanged(_)
+        | Body::AuditDayTold(_)
         | Body::LogLost(_)
         | Body::LogEpochBegun(_)
         | Body::OrderDone(_)
@@ -109,6 +126,8 @@ pub fn judge(key: &str, body: &Body, equipment: Option<&Equipment>) -> Result<()
         | Body::NodeReported(_)
         | Body::DocumentReported(_)
         | Body::OverrideReported(_)
+        | Body::EmergencyReported(_)
+        | Body::EmergencyOrdered(_)
         | Body::AdmitVisit(_)
         | Body::CloseVisit(_)
         | Body::ScreenCommanded(_)
@@ -189,12 +208,16 @@ pub fn overriding(desired: &Body, wish: &OverrideRequest) -> Result<OverrideBody
         Body::NfcDesired(programme) => Ok(OverrideBody::Nfc(Box::new(display_alone(programme, content)))),
         Body::StoreDesired(_)
         | Body::OfferDesired(_)
+        | Body::EmergencyDesired(_)
+        | Body::ProductDesired(_)
         | Body::ContextDesired(_)
         | Body::VisitOpened(_)
         | Body::DeviceAttached(_)
         | Body::VisitSeen(_)
         | Body::VisitClosed(_)
         | Body::CheckInRefused(_)
+        | Body::TripChanged(_)
+        | Body::AuditDayTold(_)
         | Body::LogLost(_)
         | Body::LogEpochBegun(_)
         | Body::OrderDone(_)
@@ -206,6 +229,8 @@ pub fn overriding(desired: &Body, wish: &OverrideRequest) -> Result<OverrideBody
         | Body::NodeReported(_)
         | Body::DocumentReported(_)
         | Body::OverrideReported(_)
+        | Body::EmergencyReported(_)
+        | Body::EmergencyOrdered(_)
         | Body::AdmitVisit(_)
         | Body::CloseVisit(_)
         | Body::ScreenCommanded(_)

@@ -142,15 +142,28 @@ impl<'a> Effects<'a> {
         self.losses.clear();
     }
 
-    /// Writes what was gathered. The down log comes last: a node's log is locked from there to the commit.
+    /// Writes what was gathered.
     pub async fn flush(&mut self, tx: &mut Tx, db: &Db) -> Result<Written, EffectError> {
-        self.note_signals(tx).await?;
-        surface::add_plays(tx, self.node, &self.plays).await?;
-        self.plays.clear();
-        let outbox = outbox::put(tx, db, std::mem::take(&mut self.outbox)).await?;
-        down_status::settle(tx, self.node, &std::mem::take(&mut self.documents)).await?;
-        let logged = down::enqueue(tx, &std::mem::take(&mut self.down)).await?;
-        Ok(Written { outbox, logged, losses: std::mem::take(&mut self.losses) })
+        Self::flush_all(tx, db, std::slice::from_mut(self)).await
+    }
+
+    /// Writes what was gathered for several nodes. The down log comes last: a node's log is locked from there to the commit.
+    pub async fn flush_all(tx: &mut Tx, db: &Db, all: &mut [Self]) -> Result<Written, EffectError> {
+        Self::note_signals(tx, all).await?;
+        let (mut messages, mut writes, mut losses) = (Vec::new(), Vec::new(), Vec::new());
+        for effects in all.iter_mut() {
+            surface::add_plays(tx, effects.node, &effects.plays).await?;
+            effects.plays.clear();
+            messages.append(&mut effects.outbox);
+            writes.append(&mut effects.down);
+            losses.append(&mut effects.losses);
+        }
+        let outbox = outbox::put(tx, db, messages).await?;
+        for effects in all {
+            down_status::settle(tx, effects.node, &std::mem::take(&mut effects.documents)).await?;
+        }
+        let logged = down::enqueue(tx, &writes).await?;
+        Ok(Written { outbox, logged, losses })
     }
 
     /// Applies one record.
@@ -187,11 +200,16 @@ impl<'a> Effects<'a> {
                 surface::add_tap(tx, self.node, &tap).await?;
                 Ok(())
             }
+            // The journal has them; whoever settles trips reads them there.
+            Body::TripChanged(_) | Body::AuditDayTold(_) => Ok(()),
             Body::LogEpochBegun(_) => Ok(counter::add_in(tx, "log_epochs", &self.node.to_string(), 1).await?),
             Body::LogLost(lost) => self.lost(tx, *lost).await,
-            Body::ScreenReported(_) | Body::NfcReported(_) | Body::ZoneReported(_) | Body::NodeReported(_) | Body::OverrideReported(_) => {
-                self.report(tx, place, subject, event).await
-            }
+            Body::ScreenReported(_)
+            | Body::NfcReported(_)
+            | Body::ZoneReported(_)
+            | Body::NodeReported(_)
+            | Body::OverrideReported(_)
+            | Body::EmergencyReported(_) => self.report(tx, place, subject, event).await,
             Body::DocumentReported(report) => {
                 self.report(tx, place, subject, event).await?;
                 if let Some((_, key)) = subject.split_once('/') {
@@ -203,11 +221,14 @@ impl<'a> Effects<'a> {
             | Body::CloseVisit(_)
             | Body::TapKept(_)
             | Body::ClearOverride(_)
+            | Body::EmergencyOrdered(_)
+            | Body::EmergencyDesired(_)
             | Body::ScreenCommanded(_)
             | Body::StoreDesired(_)
             | Body::ScreenDesired(_)
             | Body::NfcDesired(_)
             | Body::OfferDesired(_)
+            | Body::ProductDesired(_)
             | Body::ContextDesired(_) => Err(EffectError::Poison(Poison::Stream(event.ty.to_string()))),
         }
     }
@@ -227,7 +248,7 @@ impl<'a> Effects<'a> {
 
     async fn opened(&mut self, tx: &mut Tx, event: &Event, opened: VisitOpened) -> Result<(), EffectError> {
         let VisitOpened { visit, token, pass, method, touchpoint, at, hlc: _ } = opened;
-        self.note_signals(tx).await?;
+        self.note_own_signals(tx).await?;
         let customer = visit::redeem_pass(tx, pass, visit).await?;
         let others = match customer {
             Some(customer) => visit::others(tx, customer, visit, at).await?,
@@ -311,7 +332,7 @@ impl<'a> Effects<'a> {
 
     async fn attached(&mut self, tx: &mut Tx, event: &Event, attached: DeviceAttached) -> Result<(), EffectError> {
         let DeviceAttached { visit, pass, at, hlc: _ } = attached;
-        self.note_signals(tx).await?;
+        self.note_own_signals(tx).await?;
         let holder = visit::redeem_pass(tx, pass, visit).await?;
         let Some(seen) = visit::see(tx, &[Signals::new(visit, at, None)]).await?.remove(&visit) else {
             unexpected("device_attached");
@@ -324,14 +345,19 @@ impl<'a> Effects<'a> {
         Ok(())
     }
 
+    /// Notes this node's signals, before something else is written of its visits.
+    async fn note_own_signals(&mut self, tx: &mut Tx) -> Result<(), EffectError> {
+        Self::note_signals(tx, std::slice::from_mut(self)).await
+    }
+
     /// Notes the signals that have gathered, all of one visit in one step, and tells of each in the order in which they came.
-    async fn note_signals(&mut self, tx: &mut Tx) -> Result<(), EffectError> {
+    async fn note_signals(tx: &mut Tx, all: &mut [Self]) -> Result<(), EffectError> {
         let mut of_visits: Vec<Signals> = Vec::new();
         let mut places: HashMap<VisitId, usize> = HashMap::new();
-        for Signal { visit, signal, at, traceparent: _ } in &self.signals {
+        for Signal { visit, signal, at, traceparent: _ } in all.iter().flat_map(|effects| &effects.signals) {
             let zone = match signal {
                 VisitSignal::ZoneEntered { zone } => Some(zone),
-                VisitSignal::Tapped { display: _, offer: _ } => None,
+                VisitSignal::Tapped { display: _, offer: _ } | VisitSignal::Scanned { sku: _ } => None,
             };
             let known = places.get(visit).and_then(|place| of_visits.get_mut(*place));
             if let Some(known) = known {
@@ -342,25 +368,27 @@ impl<'a> Effects<'a> {
             }
         }
         let met = visit::see(tx, &of_visits).await?;
-        for Signal { visit, signal, at, traceparent } in std::mem::take(&mut self.signals) {
-            let Some(seen) = met.get(&visit) else {
-                unexpected("visit_seen");
-                continue;
-            };
-            if seen.closed_at.is_some() {
-                let age = if self.now - at > LATE_MAX { "over_72_h" } else { "amended" };
-                metrics::counter!("aisle_ingest_late_signals_total", "age" => age).increment(1);
-                continue;
+        for effects in all {
+            for Signal { visit, signal, at, traceparent } in std::mem::take(&mut effects.signals) {
+                let Some(seen) = met.get(&visit) else {
+                    unexpected("visit_seen");
+                    continue;
+                };
+                if seen.closed_at.is_some() {
+                    let age = if effects.now - at > LATE_MAX { "over_72_h" } else { "amended" };
+                    metrics::counter!("aisle_ingest_late_signals_total", "age" => age).increment(1);
+                    continue;
+                }
+                let message = Message::VisitSeen { customer: seen.customer, visit, store: seen.store.clone(), signal, at };
+                effects.outbox.push(OutboxNew { message, traceparent, at: effects.now });
             }
-            let message = Message::VisitSeen { customer: seen.customer, visit, store: seen.store.clone(), signal, at };
-            self.outbox.push(OutboxNew { message, traceparent, at: self.now });
         }
         Ok(())
     }
 
     async fn closed(&mut self, tx: &mut Tx, event: &Event, closed: VisitClosed) -> Result<(), EffectError> {
         let VisitClosed { visit, reason, ended_at, hlc: _ } = closed;
-        self.note_signals(tx).await?;
+        self.note_own_signals(tx).await?;
         let Some(met) = visit::close(tx, visit, ended_at, reason).await? else {
             // Handed over before its own store said so: the first end stands.
             return Ok(());

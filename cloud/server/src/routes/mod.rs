@@ -8,9 +8,12 @@ pub mod check;
 pub mod consent;
 pub mod content;
 pub mod decision;
+pub mod emergency;
 pub mod enrol;
 pub mod extract;
 pub mod fleet;
+pub mod handshake;
+pub mod handshake_relay;
 pub mod headers;
 pub mod health;
 pub mod idempotency;
@@ -20,6 +23,7 @@ pub mod me;
 pub mod offer;
 pub mod origin;
 pub mod pages;
+pub mod product;
 pub mod quarantine;
 pub mod rollout;
 pub mod serve;
@@ -68,6 +72,16 @@ fn table() -> Vec<(Method, &'static str, Route)> {
         (Post, "/v1/taps/opened", post().to(tap::opened)),
         (Get, "/v1/dialogues/{dialogue}", get().to(tap::dialogue)),
         (Post, "/v1/dialogues/{dialogue}/replies", post().to(tap::reply)),
+        (Get, "/v1/me/about", get().to(handshake::get_about)),
+        (Put, "/v1/me/about", put().to(handshake::put_about)),
+        (Get, "/v1/handshakes/{handshake}", get().to(handshake::facts)),
+        (Post, "/v1/handshakes/{handshake}/claim", post().to(handshake::claim)),
+        (Post, "/v1/handshakes/{handshake}/attend", post().to(handshake::attend)),
+        (Post, "/v1/handshakes/{handshake}/deny", post().to(handshake::deny)),
+        (Post, "/v1/handshakes/{handshake}/grant", post().to(handshake::grant)),
+        (Post, "/v1/handshakes/{handshake}/revoke", post().to(handshake::revoke)),
+        (Get, "/v1/handshakes/{handshake}/receipt", get().to(handshake::receipt)),
+        (Post, "/v1/relay/handshakes/{handshake}", post().to(handshake_relay::call)),
         (Get, "/v1/customers/{customer}/consents", get().to(consent::of_customer)),
         (Get, "/v1/customers/{customer}/consents/{consent}/proof", get().to(consent::proof)),
         (Get, "/v1/campaigns", get().to(offer::campaigns)),
@@ -83,6 +97,9 @@ fn table() -> Vec<(Method, &'static str, Route)> {
         (Post, "/v1/content", post().to(content::upload)),
         (Get, "/v1/content/{sha256}", get().to(content::fetch)),
         (Get, "/v1/catalogue", get().to(offer::catalogue)),
+        (Get, "/v1/products", get().to(product::list)),
+        (Put, "/v1/products", put().to(product::put)),
+        (Put, "/v1/stock", put().to(product::stock)),
         (Get, "/v1/decisions", get().to(decision::list)),
         (Get, "/v1/rollouts", get().to(rollout::list)),
         (Post, "/v1/rollouts", post().to(rollout::begin)),
@@ -93,6 +110,8 @@ fn table() -> Vec<(Method, &'static str, Route)> {
         (Get, "/v1/stores", get().to(store::stores)),
         (Get, "/v1/stores/{store}/live", get().to(store::live)),
         (Post, "/v1/stores/{store}/screens/{screen}/commands", post().to(store::command_screen)),
+        (Put, "/v1/stores/{store}/emergency", put().to(emergency::begin)),
+        (Delete, "/v1/stores/{store}/emergency", delete().to(emergency::end)),
         (Get, "/v1/fleet", get().to(fleet::fleet)),
         (Post, "/v1/fleet/{node}/reclaim", post().to(fleet::reclaim)),
         (Post, "/v1/fleet/{node}/overrides/{noun}/{name}/clear", post().to(fleet::clear_override)),

@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test ends at its first surprise")]
 
 mod common;
+mod consultation;
 mod content;
 mod customer;
 mod database;
 mod down_log;
 mod enrolment;
 mod lease;
+mod product;
 mod rollout;
 mod visit;

@@ -1,7 +1,7 @@
 //! What the cloud wants of this store, carried to whoever does it.
 //!
-//! Owns how far documents and orders were handed on, and the published offers. Takes the journal's word that something came.
-//! Emits documents and orders to the actors they are for.
+//! Owns how far documents and orders were handed on, the published offers and the assortment. Takes the journal's word that something came.
+//! Emits documents and orders to the actors they are for, and the assortment to whoever reads it.
 //! On failure: an actor that cannot commit ends the node; documents and orders stay in the journal and are handed on again at the next start.
 //! Full mailbox downstream: it waits, and with it what comes after: order is kept.
 use std::collections::BTreeMap;
@@ -9,12 +9,17 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use aisle_mesh::clock::Clock;
-use aisle_node_core::ids::{DisplayId, OfferId, ScreenId, VisitToken};
+use aisle_node_core::ids::{DisplayId, EventSlug, OfferId, ScreenId, VisitToken};
+use aisle_node_core::product::{Assortment, Sold};
+use aisle_schemas::emergency::{self, EmergencySet};
+use aisle_schemas::ids::Sku;
 use aisle_schemas::offer::Offer;
 use aisle_schemas::record::Body;
 use chrono::{DateTime, Utc};
+use tokio::sync::watch;
 
 use super::MAILBOX;
+use super::emergency::{Ordered, SetChanged};
 use super::nfc_display::{DisplayProgramme, SayKept};
 use super::screen::{Offers, OffersChanged, ProgrammeChanged};
 use super::screen_commands::Commanded;
@@ -53,8 +58,12 @@ pub struct Ports {
     /// Everyone who needs the store's profile.
     pub store: Vec<Recipient<StoreChanged>>,
     pub contexts: Recipient<ContextChanged>,
+    pub emergency_sets: Recipient<SetChanged>,
+    pub ordered: Recipient<Ordered>,
     pub screens: BTreeMap<ScreenId, ScreenPort>,
     pub displays: BTreeMap<DisplayId, NfcPort>,
+    /// What the store sells, for whoever reads it.
+    pub assortment: watch::Sender<Arc<Assortment>>,
 }
 
 /// What the actor starts from.
@@ -132,16 +141,22 @@ async fn look(hands: &Hands, mut progress: Progress, started_at: DateTime<Utc>) 
     let (journal, ports) = (&hands.journal, &hands.ports);
     let documents = journal.changed_documents(progress.change).await?;
     let mut offers: Option<(BTreeMap<OfferId, Offer>, Option<String>)> = None;
+    let mut assortment: Option<Assortment> = None;
     for document in documents {
         progress.change = document.change;
-        progress.media.note(&document.key, document.body.as_ref());
+        progress.media.note(&document.key, document.body.as_ref().filter(|_| !document.elsewhere));
         if document.key.starts_with("offer/") {
             let (changed, trace) = offers.get_or_insert_with(|| (progress.offers.as_ref().clone(), None));
             *trace = document.traceparent.clone();
             change_offer(changed, &document);
+        } else if document.key.starts_with("product/") {
+            change_product(assortment.get_or_insert_with(|| ports.assortment.borrow().as_ref().clone()), &document);
         } else {
             hand_on(document, ports, started_at).await;
         }
+    }
+    if let Some(assortment) = assortment {
+        ports.assortment.send_replace(Arc::new(assortment));
     }
     if let Some((changed, traceparent)) = offers {
         progress.offers = Arc::new(changed);
@@ -178,6 +193,21 @@ fn change_offer(offers: &mut BTreeMap<OfferId, Offer>, document: &Document) {
     }
 }
 
+fn change_product(assortment: &mut Assortment, document: &Document) {
+    match &document.body {
+        Some(Body::ProductDesired(sold)) => match Sold::try_from(sold.as_ref()) {
+            Ok(product) => assortment.put(product),
+            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "a product in force cannot be sold"),
+        },
+        Some(_) => tracing::error!("a document of a product holds something else"),
+        None => {
+            if let Some(sku) = second(&document.key).and_then(|sku| Sku::parse(sku).ok()) {
+                assortment.remove(&sku);
+            }
+        }
+    }
+}
+
 /// What follows the noun in a key.
 fn second(key: &str) -> Option<&str> {
     key.split_once('/').map(|(_, rest)| rest)
@@ -194,7 +224,7 @@ where
 }
 
 async fn hand_on(document: Document, ports: &Ports, started_at: DateTime<Utc>) {
-    let Document { key, change: _, at, body, traceparent: _ } = document;
+    let Document { key, change: _, at, body, elsewhere: _, traceparent: _ } = document;
     let name = second(&key).unwrap_or_default();
     match body {
         Some(Body::StoreDesired(store)) => {
@@ -206,12 +236,15 @@ async fn hand_on(document: Document, ports: &Ports, started_at: DateTime<Utc>) {
         Some(Body::ContextDesired(lease)) => context(name, Some(lease), at >= started_at, ports).await,
         Some(Body::ScreenDesired(programme)) => screen(name, Some(programme), ports).await,
         Some(Body::NfcDesired(programme)) => display(name, Some(programme), ports).await,
+        Some(Body::EmergencyDesired(set)) => emergency_set(name, Some(set), ports).await,
         Some(
             Body::VisitOpened(_)
             | Body::DeviceAttached(_)
             | Body::VisitSeen(_)
             | Body::VisitClosed(_)
             | Body::CheckInRefused(_)
+            | Body::TripChanged(_)
+            | Body::AuditDayTold(_)
             | Body::OrderDone(_)
             | Body::PlayLogged(_)
             | Body::TapRecorded(_)
@@ -221,6 +254,8 @@ async fn hand_on(document: Document, ports: &Ports, started_at: DateTime<Utc>) {
             | Body::NodeReported(_)
             | Body::DocumentReported(_)
             | Body::OverrideReported(_)
+            | Body::EmergencyReported(_)
+            | Body::EmergencyOrdered(_)
             | Body::ClearOverride(_)
             | Body::LogLost(_)
             | Body::LogEpochBegun(_)
@@ -228,12 +263,14 @@ async fn hand_on(document: Document, ports: &Ports, started_at: DateTime<Utc>) {
             | Body::CloseVisit(_)
             | Body::TapKept(_)
             | Body::ScreenCommanded(_)
-            | Body::OfferDesired(_),
+            | Body::OfferDesired(_)
+            | Body::ProductDesired(_),
         ) => tracing::error!("a document is of a kind that is none"),
         None => match key.split('/').next() {
             Some("context") => context(name, None, true, ports).await,
             Some("screen") => screen(name, None, ports).await,
             Some("nfc") => display(name, None, ports).await,
+            Some(emergency::NOUN) => emergency_set(name, None, ports).await,
             Some(_) | None => tracing::debug!("a deleted document is for nobody"),
         },
     }
@@ -260,6 +297,13 @@ async fn display(name: &str, programme: Option<Box<aisle_schemas::nfc::NfcProgra
     }
 }
 
+async fn emergency_set(name: &str, set: Option<Box<EmergencySet>>, ports: &Ports) {
+    match EventSlug::parse(name) {
+        Ok(name) => deliver(&ports.emergency_sets, SetChanged { name, set }).await,
+        Err(_) => tracing::error!("an emergency set has no name"),
+    }
+}
+
 async fn carry_out(order: Order, hands: &Hands) -> Result<(), JournalError> {
     let Hands { ports, journal, content: _, maker, clock } = hands;
     let Order { place: _, id, subject, body, traceparent } = order;
@@ -271,6 +315,7 @@ async fn carry_out(order: Order, hands: &Hands) -> Result<(), JournalError> {
             Some(port) => port.kept.send(SayKept { order: id, kept: *kept }).await,
             None => Ok(drop_order(id, journal).await),
         },
+        Body::EmergencyOrdered(wish) => ports.ordered.send(Ordered { order: id, wish: *wish, traceparent: traceparent.clone() }).await,
         Body::ClearOverride(clear) => {
             Ok(overrides::carry_out(journal, maker, id, *clear, traceparent.as_deref(), Now::read(clock.as_ref())).await)
         }
@@ -288,6 +333,8 @@ async fn carry_out(order: Order, hands: &Hands) -> Result<(), JournalError> {
         | Body::VisitSeen(_)
         | Body::VisitClosed(_)
         | Body::CheckInRefused(_)
+        | Body::TripChanged(_)
+        | Body::AuditDayTold(_)
         | Body::OrderDone(_)
         | Body::PlayLogged(_)
         | Body::TapRecorded(_)
@@ -297,12 +344,15 @@ async fn carry_out(order: Order, hands: &Hands) -> Result<(), JournalError> {
         | Body::NodeReported(_)
         | Body::DocumentReported(_)
         | Body::OverrideReported(_)
+        | Body::EmergencyReported(_)
+        | Body::EmergencyDesired(_)
         | Body::LogLost(_)
         | Body::LogEpochBegun(_)
         | Body::StoreDesired(_)
         | Body::ScreenDesired(_)
         | Body::NfcDesired(_)
         | Body::OfferDesired(_)
+        | Body::ProductDesired(_)
         | Body::ContextDesired(_) => Ok(drop_order(id, journal).await),
     };
     match done {

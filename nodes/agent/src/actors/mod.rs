@@ -3,10 +3,18 @@
 //! Data goes one way: Catalogue → Visits, Zones, Screen, NfcDisplay; Visits → Zones → Screen; all → journal → uplink. Nobody asks back.
 pub mod answers;
 pub mod catalogue;
+pub mod consultation;
+pub mod consultation_messages;
+pub mod emergency;
+pub mod facts;
 pub mod nfc_display;
 pub mod profile;
 pub mod screen;
 pub mod screen_commands;
+pub mod screen_label;
+pub mod screen_plan;
+pub mod trip_messages;
+pub mod trips;
 pub mod visit_entry;
 pub mod visit_messages;
 pub mod visits;

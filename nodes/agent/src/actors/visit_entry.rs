@@ -5,6 +5,7 @@
 use aisle_node_core::ids::{DisplayId, OfferId};
 use aisle_node_core::visit::book::{Change, Opened, UsedCode};
 use aisle_node_core::visit::{OpenVisit, Visits};
+use aisle_schemas::ids::Sku;
 use aisle_schemas::record::Body;
 use aisle_schemas::visit::{DeviceAttached, Hlc, VisitClosed, VisitOpened, VisitSeen, VisitSignal};
 
@@ -28,6 +29,7 @@ pub enum Signal {
         display: DisplayId,
         offer: Option<OfferId>,
     },
+    Scanned(Sku),
 }
 
 impl Writing<'_> {
@@ -50,6 +52,7 @@ impl Writing<'_> {
                     (Signal::Zone, Some(zone)) => Some(VisitSignal::ZoneEntered { zone: zone.clone() }),
                     (Signal::Zone, None) => None,
                     (Signal::Tapped { display, offer }, _) => Some(VisitSignal::Tapped { display: display.clone(), offer: *offer }),
+                    (Signal::Scanned(sku), _) => Some(VisitSignal::Scanned { sku: sku.clone() }),
                 };
                 let record = signal.map(|signal| {
                     let body = VisitSeen { visit: *visit, signal, at: *at, hlc: self.hlc };

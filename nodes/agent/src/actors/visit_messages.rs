@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
-use aisle_node_core::ids::{VisitToken, ZoneId};
+use aisle_node_core::ids::{VisitId, VisitToken, ZoneId};
 use aisle_node_core::visit::book::NoVisit;
 use aisle_node_core::visit::check_in::CheckInRefusal;
 use aisle_schemas::http::node::NodeCheckedIn;
-use aisle_schemas::ids::EventId;
+use aisle_schemas::ids::{EventId, Sku};
 use aisle_schemas::store::StoreProfile;
 use aisle_schemas::visit::{AdmitVisit, CheckInMethod, CloseVisit};
 
@@ -52,6 +52,15 @@ pub struct EnterZone {
     pub traceparent: Option<String>,
 }
 
+/// The holder of a visit's token scanned a product.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), VisitError>")]
+pub struct Scanned {
+    pub token: VisitToken,
+    pub sku: Sku,
+    pub traceparent: Option<String>,
+}
+
 /// The holder of a visit's token checks out. A second time changes nothing.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), VisitError>")]
@@ -86,6 +95,16 @@ pub enum VisitOrder {
     Admit(AdmitVisit),
     Close(CloseVisit),
 }
+
+/// Which of these visits are open.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<VisitId>")]
+pub struct StandingVisits(pub Vec<VisitId>);
+
+/// The open visit of a token.
+#[derive(Debug, Message)]
+#[rtype(result = "Option<VisitId>")]
+pub struct VisitOfToken(pub VisitToken);
 
 /// The store's profile changed.
 #[derive(Debug, Clone, Message)]

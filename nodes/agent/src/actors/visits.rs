@@ -30,7 +30,10 @@ use tokio::sync::watch;
 
 use super::answers::{Answers, Known};
 use super::visit_entry::{Signal, Writing};
-use super::visit_messages::{CarryOut, CheckIn, CheckInError, CheckOut, EnterZone, IdempotencyKey, StoreChanged, VisitError, VisitOrder};
+use super::visit_messages::{
+    CarryOut, CheckIn, CheckInError, CheckOut, EnterZone, IdempotencyKey, Scanned, StandingVisits, StoreChanged, VisitError, VisitOfToken,
+    VisitOrder,
+};
 use super::zones::Presence;
 use super::{MAILBOX, Tick, tell};
 use crate::fatal::{Fatal, FatalError};
@@ -385,6 +388,24 @@ impl Handler<EnterZone> for Visits {
     }
 }
 
+impl Handler<Scanned> for Visits {
+    type Result = AtomicResponse<Self, Result<(), VisitError>>;
+
+    fn handle(&mut self, msg: Scanned, _: &mut Self::Context) -> Self::Result {
+        let Scanned { token, sku, traceparent } = msg;
+        let now = self.now();
+        let decided = self
+            .book
+            .decide_seen(token, None, now.wall, now.mono)
+            .map_err(VisitError::from)
+            .and_then(|change| Ok(self.decided(change, &Signal::Scanned(sku), Cause::traced(traceparent.as_deref()), now)?));
+        match decided {
+            Ok(decided) => self.commit(decided, |_| ()),
+            Err(error) => Self::refuse(error),
+        }
+    }
+}
+
 impl Handler<CheckOut> for Visits {
     type Result = AtomicResponse<Self, Result<(), VisitError>>;
 
@@ -418,6 +439,22 @@ impl Handler<CarryOut> for Visits {
             Ok(decided) => self.commit(decided, |_| ()),
             Err(error) => Self::refuse(error),
         }
+    }
+}
+
+impl Handler<StandingVisits> for Visits {
+    type Result = MessageResult<StandingVisits>;
+
+    fn handle(&mut self, StandingVisits(visits): StandingVisits, _: &mut Self::Context) -> Self::Result {
+        MessageResult(visits.into_iter().filter(|visit| self.book.get(*visit).is_some()).collect())
+    }
+}
+
+impl Handler<VisitOfToken> for Visits {
+    type Result = Option<VisitId>;
+
+    fn handle(&mut self, VisitOfToken(token): VisitOfToken, _: &mut Self::Context) -> Self::Result {
+        self.book.by_token(token).ok().map(|open| open.visit)
     }
 }
 

@@ -11,9 +11,13 @@ mod operator;
 mod pages;
 mod phones;
 pub mod problem;
+mod products;
 mod sessions;
+mod signage;
 mod sse;
 mod status;
+mod tablet;
+mod trips;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -23,6 +27,7 @@ use actix_web::{App, HttpServer, web};
 use aisle_mesh::clock::Clock;
 use aisle_mesh::sync::node_driver::LinkStatus;
 use aisle_mesh::telemetry::Metrics;
+use aisle_mesh::tls::Validity;
 use aisle_schemas::ids::StoreId;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -55,6 +60,8 @@ pub struct HttpConfig {
     pub journal: Journal,
     pub content: Content,
     pub link: watch::Receiver<LinkStatus>,
+    /// From when to when the box's certificate is good; none without one.
+    pub certificate: watch::Receiver<Option<Validity>>,
     pub operator: OperatorDesk,
     pub clock: Arc<dyn Clock>,
     pub fatal: Fatal,
@@ -70,6 +77,8 @@ pub struct Shared {
     pub journal: Journal,
     pub content: Content,
     pub link: watch::Receiver<LinkStatus>,
+    /// From when to when the box's certificate is good; none without one.
+    pub certificate: watch::Receiver<Option<Validity>>,
     pub operator: OperatorDesk,
     pub clock: Arc<dyn Clock>,
     pub fatal: Fatal,
@@ -106,9 +115,25 @@ impl Server {
 /// # Errors
 /// When the address cannot be bound.
 pub fn serve(config: HttpConfig) -> std::io::Result<Server> {
-    let HttpConfig { address, store, secure, devices, sessions, faces, journal, content, link, operator, clock, fatal, metrics } = config;
+    let HttpConfig {
+        address,
+        store,
+        secure,
+        devices,
+        sessions,
+        faces,
+        journal,
+        content,
+        link,
+        certificate,
+        operator,
+        clock,
+        fatal,
+        metrics,
+    } = config;
     let sessions = Sessions::new(devices, sessions, journal.clone(), Arc::clone(&clock));
-    let shared = web::Data::new(Shared { store, secure, sessions, faces, journal, content, link, operator, clock, fatal, metrics });
+    let shared =
+        web::Data::new(Shared { store, secure, sessions, faces, journal, content, link, certificate, operator, clock, fatal, metrics });
     let listener = TcpListener::bind(address)?;
     let address = listener.local_addr()?;
     let server = HttpServer::new(move || {
@@ -142,11 +167,33 @@ fn routes(config: &mut web::ServiceConfig) {
         .route("/v1/sensors/{touchpoint}/counts", web::post().to(devices::count))
         .route("/v1/checkins", web::post().to(phones::check_in))
         .route("/v1/visits/{token}/zones", web::post().to(phones::enter_zone))
+        .route("/v1/visits/{token}/trip", web::get().to(trips::look))
+        .route("/v1/visits/{token}/trip/lines", web::post().to(trips::put))
+        .route("/v1/visits/{token}/trip/lines/{line}", web::put().to(trips::change))
+        .route("/v1/visits/{token}/trip/steps", web::post().to(trips::step))
+        .route("/v1/tablets/{tablet}/trips/{trip}", web::get().to(trips::staff_look))
+        .route("/v1/tablets/{tablet}/trips/{trip}/checks", web::post().to(trips::check))
+        .route("/v1/tablets/{tablet}/trips/{trip}/payment", web::post().to(trips::pay))
+        .route("/v1/doors/{touchpoint}/exits", web::post().to(trips::exit))
+        .route("/v1/products/by-gtin/{code}", web::get().to(products::by_code))
         .route("/v1/visits/{token}/checkout", web::post().to(phones::check_out))
+        .route("/v1/sensors/{touchpoint}/facts", web::post().to(signage::facts))
+        .route("/v1/sensors/{touchpoint}/emergency", web::put().to(signage::begin))
+        .route("/v1/sensors/{touchpoint}/emergency", web::delete().to(signage::clear))
+        .route("/v1/emergency", web::get().to(signage::state))
         .route("/v1/screens/{screen}/override", web::put().to(operator::override_screen))
         .route("/v1/screens/{screen}/override", web::delete().to(operator::clear_screen))
         .route("/v1/nfc/{display}/override", web::put().to(operator::override_display))
         .route("/v1/nfc/{display}/override", web::delete().to(operator::clear_display))
+        .route("/v1/visits/{token}/handshakes/{handshake}/revoke", web::post().to(tablet::revoke))
+        .route("/v1/tablets/{tablet}/shift", web::post().to(tablet::sign_in))
+        .route("/v1/tablets/{tablet}/shift", web::delete().to(tablet::sign_out))
+        .route("/v1/tablets/{tablet}/signs", web::post().to(tablet::sign))
+        .route("/v1/tablets/{tablet}/events", web::get().to(tablet::events))
+        .route("/v1/tablets/{tablet}/offers", web::post().to(tablet::offer))
+        .route("/v1/tablets/{tablet}/handshakes/{handshake}/reads", web::post().to(tablet::read))
+        .route("/v1/tablets/{tablet}/handshakes/{handshake}/end", web::post().to(tablet::end))
+        .route("/v1/tablets/{tablet}/handshakes/{handshake}/purged", web::post().to(tablet::purged))
         .route("/v1/operator/reclaim", web::post().to(operator::reclaim))
         .route("/v1/operator/new-epoch", web::post().to(operator::new_epoch))
         .route("/v1/status", web::get().to(status::status))
@@ -156,6 +203,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .route("/player/sw.js", web::get().to(pages::worker))
         .route("/player/{screen}", web::get().to(pages::player))
         .route("/nfc/{display}", web::get().to(pages::nfc))
+        .route("/tablet/{tablet}", web::get().to(pages::tablet))
         .route("/door/{touchpoint}", web::get().to(pages::door))
         .route("/content/{sha256}", web::get().to(content::content))
         .route("/assets/{path:.*}", web::get().to(pages::asset));

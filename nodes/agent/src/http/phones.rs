@@ -20,7 +20,7 @@ const KEY_MAX: usize = 128;
 type Answer = Result<HttpResponse, Refusal>;
 
 /// The caller's trace, continued by `span`; without one, the trace that the span begins.
-fn trace(request: &HttpRequest, span: &tracing::Span) -> Option<String> {
+pub(super) fn trace(request: &HttpRequest, span: &tracing::Span) -> Option<String> {
     let given = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
     let continued = given.filter(|given| aisle_mesh::telemetry::continue_from(span, given).is_ok()).map(str::to_owned);
     // Where no span is recorded here the caller's own goes on.
@@ -39,7 +39,7 @@ pub async fn check_in(shared: web::Data<Shared>, request: HttpRequest, body: Jso
 }
 
 /// Hashes of the key and of the request it stands for.
-fn idempotency(request: &HttpRequest, body: &[u8]) -> Result<Option<IdempotencyKey>, Refusal> {
+pub(super) fn idempotency(request: &HttpRequest, body: &[u8]) -> Result<Option<IdempotencyKey>, Refusal> {
     let Some(key) = request.headers().get("Idempotency-Key") else { return Ok(None) };
     if key.is_empty() || key.len() > KEY_MAX {
         let detail = format!("must be 1 to {KEY_MAX} bytes");
@@ -48,7 +48,7 @@ fn idempotency(request: &HttpRequest, body: &[u8]) -> Result<Option<IdempotencyK
     Ok(Some(IdempotencyKey { key: Sha256::digest(key.as_bytes()).into(), request: Sha256::digest(body).into() }))
 }
 
-fn token(path: &str) -> Result<VisitToken, Refusal> {
+pub(super) fn token(path: &str) -> Result<VisitToken, Refusal> {
     VisitToken::parse(path).map_err(|_| Refusal::not_found("no such visit"))
 }
 

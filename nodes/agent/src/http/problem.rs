@@ -7,6 +7,9 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpResponse, ResponseError};
+use aisle_node_core::product::code::CodeRefusal;
+use aisle_node_core::trip::TripRefusal;
+use aisle_node_core::trip::exit::ExitRefusal;
 use aisle_node_core::visit::book::NoVisit;
 use aisle_node_core::visit::check_in::CheckInRefusal;
 use aisle_schemas::http::Problem;
@@ -14,6 +17,7 @@ use aisle_schemas::ids::EventId;
 
 use crate::actors::nfc_display::TapError;
 use crate::actors::screen::PlaysError;
+use crate::actors::trip_messages::TripError;
 use crate::actors::visit_messages::{CheckInError, VisitError};
 use crate::journal::JournalError;
 
@@ -155,6 +159,47 @@ impl From<VisitError> for Refusal {
             VisitError::NoVisit(NoVisit::Closed) => Self::new(StatusCode::GONE, "visit_closed", NoVisit::Closed),
             VisitError::UnknownZone => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unknown_zone", error).field("/zone"),
             VisitError::Journal(error) => error.into(),
+        }
+    }
+}
+
+impl From<CodeRefusal> for Refusal {
+    fn from(refusal: CodeRefusal) -> Self {
+        let status = match refusal {
+            CodeRefusal::CheckDigit { .. } | CodeRefusal::NoProduct | CodeRefusal::Unreadable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            CodeRefusal::Unknown => StatusCode::NOT_FOUND,
+        };
+        Self::new(status, refusal.as_str(), &refusal).field("code")
+    }
+}
+
+impl From<TripError> for Refusal {
+    fn from(error: TripError) -> Self {
+        match error {
+            TripError::Refused(refusal) => {
+                let status = match refusal {
+                    TripRefusal::NoTrip | TripRefusal::NoLine | TripRefusal::NoCheck => StatusCode::NOT_FOUND,
+                    TripRefusal::WrongState(_)
+                    | TripRefusal::OtherQuote
+                    | TripRefusal::ChecksOpen
+                    | TripRefusal::Full
+                    | TripRefusal::Empty => StatusCode::CONFLICT,
+                    TripRefusal::QuoteExpired => StatusCode::GONE,
+                    TripRefusal::Quantity | TripRefusal::NoPrice | TripRefusal::Total => StatusCode::UNPROCESSABLE_ENTITY,
+                };
+                Self::new(status, refusal.as_str(), refusal)
+            }
+            TripError::Code(refusal) => Self { field: Some("/code".to_owned()), ..refusal.into() },
+            TripError::Exit(refusal) => {
+                let status = match refusal {
+                    ExitRefusal::Foreign => StatusCode::FORBIDDEN,
+                    ExitRefusal::Expired => StatusCode::GONE,
+                    ExitRefusal::Replayed => StatusCode::CONFLICT,
+                };
+                Self::new(status, refusal.as_str(), refusal).field("/token")
+            }
+            TripError::KeyReused => Self::new(StatusCode::CONFLICT, "idempotency_key_reused", error).field("Idempotency-Key"),
+            TripError::Journal(error) => error.into(),
         }
     }
 }

@@ -14,6 +14,8 @@ use sqlx::SqliteConnection;
 
 use super::JournalError;
 use super::documents::{Desk, OverrideChange};
+use super::signage::{self, SignageChange};
+use super::trips::{self, TripChange};
 use super::waiting::{self, ContentSettled};
 
 /// One change of state, to be committed with the records that follow from it.
@@ -72,6 +74,10 @@ pub enum StateChange {
     },
     /// Something else is shown instead of a document, or no longer.
     Override(OverrideChange),
+    /// What screens play by besides documents.
+    Signage(SignageChange),
+    /// Trips, their gate and their draw.
+    Trip(TripChange),
     /// The content of a waiting revision is here, or will not come.
     ContentSettled(ContentSettled),
 }
@@ -95,6 +101,8 @@ impl StateChange {
         let query = match self {
             Self::SaveVisit(visit) => return save_visit(desk.rows, visit).await,
             Self::Override(change) => return desk.change(change).await,
+            Self::Signage(change) => return signage::write(desk.rows, change).await,
+            Self::Trip(change) => return trips::write(desk.rows, change).await,
             Self::ContentSettled(settled) => return waiting::settle(desk, settled).await,
             Self::CloseVisit { visit, at } => sqlx::query(include_str!("sql/close_visit.sql")).bind(at.as_ms()).bind(visit.0),
             Self::SaveClock(Saved { wall, monotonic }) => {

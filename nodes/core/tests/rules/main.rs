@@ -6,11 +6,15 @@
 mod codes;
 mod content;
 mod display;
+mod labels;
 mod plan;
 mod plays;
+mod products;
 mod tags;
+mod trips;
 mod vectors;
 mod visits;
+mod vocabulary;
 
 use chrono::{DateTime, Utc};
 

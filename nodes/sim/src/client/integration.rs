@@ -1,6 +1,7 @@
 //! Another system of the retailer: tills, campaign tools, service desk.
 
 use aisle_schemas::http::cloud::{CandidateRequest, ContextReport, SalesLine, SalesReport};
+use aisle_schemas::product::{ProductBatch, ProductSheet, ProductsTaken, StockBatch, StockReport};
 use chrono::{DateTime, Utc};
 use reqwest::Method;
 
@@ -33,6 +34,22 @@ impl Integration {
         let lines = lines.iter().map(|(row, quantity)| SalesLine { product: row.product(), quantity: *quantity }).collect();
         let report = SalesReport { source_ref: source_ref.to_owned(), email: email.to_owned(), at, lines };
         self.api.tell(Method::POST, "/v1/integrations/sales", Some(&report)).await
+    }
+
+    /// Makes products known.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn put_products(&self, products: Vec<ProductSheet>) -> Result<ProductsTaken, CallError> {
+        self.api.put("/v1/products", &ProductBatch { products }).await
+    }
+
+    /// Says how many there are of products at stores.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn report_stock(&self, levels: Vec<StockReport>) -> Result<(), CallError> {
+        self.api.tell(Method::PUT, "/v1/stock", Some(&StockBatch { levels })).await
     }
 
     /// Offers a message to the gate.

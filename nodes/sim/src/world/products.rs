@@ -2,10 +2,12 @@
 
 use aisle_schemas::{
     content::{Currency, Money},
-    ids::{CategoryId, Sku},
+    ids::{CategoryId, Sku, ZoneId},
     offer::Product,
+    product::{CodeValue, Gtin, InStoreCode, Measure, Pack, PriceFrom, ProductSheet, ShelfPlace, Unit},
     text::LocalText,
 };
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// One row of the assortment.
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +83,59 @@ impl Row {
     }
 }
 
+/// Days for which the present price has held when the demo starts.
+const PRICE_AGE: TimeDelta = TimeDelta::days(7);
+/// Days for which the former price held before.
+const FORMER_PRICE_AGE: TimeDelta = TimeDelta::days(90);
+
+impl Row {
+    /// What the demo's retailer says of it.
+    ///
+    /// # Panics
+    /// Never: a test builds every row.
+    pub fn sheet(&self, now: DateTime<Utc>) -> ProductSheet {
+        let product = self.product();
+        let place = ASSORTMENT.iter().position(|row| row.sku == self.sku).unwrap_or_default();
+        let is_weighed = self.sku == "cheese";
+        let template = format!("2800{place:03}{{embed:5}}{{ec}}");
+        ProductSheet {
+            sku: product.sku,
+            gtins: vec![gtin(place)],
+            name: product.name,
+            category: product.category,
+            image: product.image,
+            media: Vec::new(),
+            prices: vec![
+                PriceFrom { price: self.was(), from: now - FORMER_PRICE_AGE },
+                PriceFrom { price: self.price(), from: now - PRICE_AGE },
+            ],
+            reference: Some(self.was()),
+            measure: if is_weighed { Measure::Weight } else { Measure::Piece },
+            pack: (!is_weighed).then_some(Pack { thousandths: 1_000, unit: Unit::Piece }),
+            codes: if is_weighed { vec![InStoreCode { template, value: CodeValue::Weight }] } else { Vec::new() },
+            tax_bp: if self.category.starts_with("home") || self.category.starts_with("care") { 1_900 } else { 700 },
+            min_age: None,
+            deposit: None,
+            variant: None,
+            place: Some(ShelfPlace {
+                zone: ZoneId::parse(self.zone).expect("zones are literals"),
+                shelf: format!("{}.{}", place / 4 + 1, place % 4 + 1),
+            }),
+            textile: false,
+            care: None,
+            high_shrink: false,
+        }
+    }
+}
+
+/// The number of the product at a place of the assortment, under a prefix that nobody else uses in the demo.
+fn gtin(place: usize) -> Gtin {
+    let body = 400_000_100_000_usize + place;
+    let sum: usize =
+        body.to_string().bytes().rev().enumerate().map(|(at, digit)| usize::from(digit - b'0') * if at % 2 == 0 { 3 } else { 1 }).sum();
+    format!("{body}{}", (10 - sum % 10) % 10).parse().expect("twelve digits and their check digit")
+}
+
 /// The row of a sku.
 pub fn find(sku: &str) -> Option<&'static Row> {
     ASSORTMENT.iter().find(|row| row.sku == sku)
@@ -98,6 +153,7 @@ mod tests {
     fn every_row_is_a_product_that_is_cheaper_than_before() {
         for row in ASSORTMENT {
             assert_eq!(row.product().sku.as_str(), row.sku);
+            assert_eq!(row.sheet(DateTime::UNIX_EPOCH).price_at(DateTime::UNIX_EPOCH), Some(row.price()));
             assert!(row.price_minor < row.was_minor, "{}", row.sku);
             assert_eq!(find(row.sku).map(|found| found.en), Some(row.en));
         }

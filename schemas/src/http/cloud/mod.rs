@@ -4,6 +4,7 @@ mod account;
 mod consent;
 mod decision;
 mod enrol;
+mod handshake;
 mod integration;
 mod live;
 mod offer;
@@ -15,6 +16,7 @@ pub use account::*;
 pub use consent::*;
 pub use decision::*;
 pub use enrol::*;
+pub use handshake::*;
 pub use integration::*;
 pub use live::*;
 pub use offer::*;
@@ -45,6 +47,7 @@ pub const ROUTES: &[Route] = &[
             ("home", "Home"),
             ("consent", "Consents"),
             ("bookmark", "Bookmarks"),
+            ("handshake", "HandshakeReceipt"),
         ],
         "The customer's own stream",
     ),
@@ -67,6 +70,48 @@ pub const ROUTES: &[Route] = &[
     route(Post, "/v1/taps/opened", Public, Some("TapClaim"), 204, None, "Count that a display's code was opened before sign-in"),
     route(Get, "/v1/dialogues/{dialogue}", Customer, None, 200, Some("Dialogue"), "A dialogue"),
     route(Post, "/v1/dialogues/{dialogue}/replies", Customer, Some("DialogueReply"), 200, Some("Dialogue"), "Answer in a dialogue"),
+    route(
+        Get,
+        "/v1/me/about",
+        Customer,
+        None,
+        200,
+        Some("AboutMe"),
+        "What the customer told about themselves, to be shared with an adviser",
+    ),
+    route(Put, "/v1/me/about", Customer, Some("AboutMe"), 200, Some("AboutMe"), "Replace it"),
+    route(Get, "/v1/handshakes/{handshake}", Customer, None, 200, Some("HandshakeFacts"), "Who offers advice"),
+    route(
+        Post,
+        "/v1/handshakes/{handshake}/claim",
+        Customer,
+        Some("HandshakeClaim"),
+        200,
+        Some("HandshakeClaimed"),
+        "Claim it with the tablet's code, in an open visit of the same store",
+    ),
+    route(Post, "/v1/handshakes/{handshake}/attend", Customer, None, 204, None, "The customer needs a little longer"),
+    route(Post, "/v1/handshakes/{handshake}/deny", Customer, None, 204, None, "Share nothing, or nothing more"),
+    route(
+        Post,
+        "/v1/handshakes/{handshake}/grant",
+        Customer,
+        Some("HandshakeGrant"),
+        201,
+        Some("HandshakeGranted"),
+        "Share what was ticked, for a while",
+    ),
+    route(Post, "/v1/handshakes/{handshake}/revoke", Customer, None, 200, Some("HandshakeReceipt"), "Stop it at once"),
+    route(Get, "/v1/handshakes/{handshake}/receipt", Customer, None, 200, Some("HandshakeReceipt"), "Who saw what"),
+    route(
+        Post,
+        "/v1/relay/handshakes/{handshake}",
+        Node,
+        Some("RelayCall"),
+        200,
+        Some("RelayReply"),
+        "What a store's node asks about one of its handshakes",
+    ),
     route(Get, "/v1/customers/{customer}/consents", Staff, None, 200, Some("Consents"), "Consents of a customer; query `as_of`"),
     route(Get, "/v1/customers/{customer}/consents/{consent}/proof", Staff, None, 200, Some("ConsentProof"), "Proof of one consent"),
     route(Get, "/v1/campaigns", Staff, None, 200, Some("Campaigns"), "Campaigns"),
@@ -106,6 +151,9 @@ pub const ROUTES: &[Route] = &[
         "Content by its hash, whole or by a range; a node proves itself by `authorization: Aisle-Node` instead of a session",
     ),
     route(Get, "/v1/catalogue", Staff, None, 200, Some("Catalogue"), "Products known"),
+    route(Get, "/v1/products", Staff, None, 200, Some("ProductSheets"), "Products that stores sell, by sku; query `after`, `limit`"),
+    route(Put, "/v1/products", Integration, Some("ProductBatch"), 200, Some("ProductsTaken"), "Make products known, or known anew"),
+    route(Put, "/v1/stock", Integration, Some("StockBatch"), 204, None, "How many of each product there are at stores"),
     route(
         Get,
         "/v1/decisions",
@@ -148,6 +196,8 @@ pub const ROUTES: &[Route] = &[
         Some("ScreenCommand"),
         "Send a command to one screen",
     ),
+    route(Put, "/v1/stores/{store}/emergency", Staff, Some("EmergencyRequest"), 202, None, "Begin an emergency on the store's screens"),
+    route(Delete, "/v1/stores/{store}/emergency", Staff, None, 202, None, "End the emergency on the store's screens"),
     route(Get, "/v1/fleet", Staff, None, 200, Some("Fleet"), "Nodes, their losses and held streams, and the quarantine"),
     route(
         Post,

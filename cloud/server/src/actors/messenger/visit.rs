@@ -158,7 +158,7 @@ impl TakeSeen {
         row.seen_at = row.seen_at.max(self.at);
         match &self.signal {
             VisitSignal::ZoneEntered { zone } if is_newest => row.zone = Some(zone.clone()),
-            VisitSignal::ZoneEntered { .. } | VisitSignal::Tapped { .. } => {}
+            VisitSignal::ZoneEntered { .. } | VisitSignal::Tapped { .. } | VisitSignal::Scanned { .. } => {}
         }
         let moved = row.zone != open.zone;
         let mut next = customer.clone();
@@ -171,7 +171,7 @@ impl TakeSeen {
             VisitSignal::ZoneEntered { .. } => {
                 round::raise(&next, &row, world.catalogue.at_store(&row.store, world.now), world, &mut changes);
             }
-            VisitSignal::Tapped { .. } => {}
+            VisitSignal::Tapped { .. } | VisitSignal::Scanned { .. } => {}
         }
         Ok(Decided { changes, answer: () })
     }

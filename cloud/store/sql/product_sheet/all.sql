@@ -1,0 +1,1 @@
+SELECT body FROM product_sheet ORDER BY sku

@@ -1,0 +1,1 @@
+DELETE FROM product_number WHERE sku = $1

@@ -1,0 +1,1 @@
+INSERT INTO product_number (gtin, sku) VALUES ($1, $2)

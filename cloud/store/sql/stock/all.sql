@@ -1,0 +1,1 @@
+SELECT sku, store, count, at FROM stock ORDER BY sku, store

@@ -1,0 +1,1 @@
+INSERT INTO audit_day (day, key) VALUES (?1, ?2)

@@ -1,0 +1,1 @@
+DELETE FROM audit_day WHERE day = ?1

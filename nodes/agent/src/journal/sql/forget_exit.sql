@@ -1,0 +1,1 @@
+DELETE FROM used_exit WHERE jti = ?1

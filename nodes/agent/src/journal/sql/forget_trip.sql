@@ -1,0 +1,1 @@
+DELETE FROM trip WHERE trip = ?1

@@ -1,0 +1,1 @@
+SELECT day, key FROM audit_day ORDER BY day

@@ -1,0 +1,1 @@
+SELECT jti, expires_at FROM used_exit
