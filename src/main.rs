@@ -10,9 +10,10 @@ use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 
+use commands::locate::WrongUsage;
 use commands::{
-    bench::Bench, broker_check::BrokerCheck, cloud::Cloud, demo::Demo, enrol::Enrol, init::Init, inspect::Inspect, node::Node, sim::Sim,
-    tck::Tck,
+    bench::Bench, broker_check::BrokerCheck, cloud::Cloud, demo::Demo, enrol::Enrol, init::Init, inspect::Inspect, locate::Locate,
+    node::Node, sim::Sim, tck::Tck,
 };
 
 /// Connects what happens in a store with who the customer is and what they allowed.
@@ -45,6 +46,8 @@ enum Command {
     Tck(Tck),
     /// What tags and product codes say: one JSON answer per JSON line
     Inspect(Inspect),
+    /// How well a survey locates people, before a store goes live
+    Locate(Locate),
 }
 
 fn main() -> ExitCode {
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
             Command::BrokerCheck(check) => check.run().await,
             Command::Tck(tck) => tck.run().await,
             Command::Inspect(inspect) => inspect.run(),
+            Command::Locate(locate) => locate.run(),
         }
     });
     match done {
@@ -76,5 +80,5 @@ fn main() -> ExitCode {
 
 fn failed(error: &anyhow::Error) -> ExitCode {
     eprintln!("aisle: {error:#}");
-    ExitCode::FAILURE
+    if error.is::<WrongUsage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
 }

@@ -8,6 +8,7 @@ pub mod enrol;
 pub mod init;
 pub mod inspect;
 pub mod journal_fill;
+pub mod locate;
 pub mod node;
 pub mod node_operator;
 pub mod output;

@@ -8,7 +8,7 @@ use chrono::DateTime;
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
-use super::native::place;
+use super::native::refusal;
 use super::{DEVICES_MAX, FeedRefusal, Number, READINGS_MAX, Taken};
 use crate::location::address::{Device, RadioAddress};
 use crate::location::gate::Admitted;
@@ -101,7 +101,7 @@ pub struct Read {
 /// # Errors
 /// [`FeedRefusal`] for another shape or a wrong secret.
 pub fn read(body: &[u8], secret: &str, admit: impl Fn(Device) -> Option<Admitted>) -> Result<Read, FeedRefusal> {
-    let Body { secret: given, kind, data } = serde_json::from_slice(body).map_err(|error| FeedRefusal::Shape(place(&error)))?;
+    let Body { secret: given, kind, data } = serde_json::from_slice(body).map_err(|error| refusal(&error))?;
     if !bool::from(given.as_bytes().ct_eq(secret.as_bytes())) {
         return Err(FeedRefusal::Secret);
     }
@@ -117,7 +117,7 @@ pub fn read(body: &[u8], secret: &str, admit: impl Fn(Device) -> Option<Admitted
             clients.for_each(|client| version_2(client, access_point, &mut read, &admit));
         }
         "BLE" | "BluetoothDevicesSeen" => read.other_radio = true,
-        _ => return Err(FeedRefusal::Shape("an unknown type".to_owned())),
+        _ => return Err(FeedRefusal::Shape("type".to_owned())),
     }
     Ok(read)
 }
@@ -321,7 +321,8 @@ mod tests {
     #[test]
     fn rubbish_is_refused_or_left_out() {
         for rubbish in ["", "{", "[]", "null", r#"{"secret":1}"#, r#"{"secret":"s3cret","type":"WiFi","data":[]}"#] {
-            assert!(matches!(read(rubbish.as_bytes(), "s3cret", all), Err(FeedRefusal::Shape(_))), "{rubbish}");
+            let refused = read(rubbish.as_bytes(), "s3cret", all);
+            assert!(matches!(refused, Err(FeedRefusal::Json(_) | FeedRefusal::Shape(_))), "{rubbish}");
         }
         let read = taken(&version_3(&json!({ "clientMac": "not an address at all", "locations": null })));
         assert_eq!((read.taken.unreadable, read.taken.observations.len()), (1, 0));

@@ -21,7 +21,9 @@ pub const READINGS_MAX: usize = 512;
 /// Why a body is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum FeedRefusal {
-    #[error("the body is not of this feed: {0}")]
+    #[error("the body is no JSON at {0}")]
+    Json(String),
+    #[error("the body is not of this feed at {0}")]
     Shape(String),
     #[error("the secret is wrong")]
     Secret,

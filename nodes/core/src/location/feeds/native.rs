@@ -33,7 +33,7 @@ struct Sensors {
 /// [`FeedRefusal`] for another shape or another store.
 pub fn read(body: &[u8], store: &StoreId, admit: impl Fn(Device) -> Option<Admitted>) -> Result<Taken, FeedRefusal> {
     // The reason names places and kinds, never a value: a value may be an address.
-    let Body { t, f, d, s } = serde_json::from_slice(body).map_err(|error| FeedRefusal::Shape(place(&error)))?;
+    let Body { t, f, d, s } = serde_json::from_slice(body).map_err(|error| refusal(&error))?;
     if f != store.as_str() {
         return Err(FeedRefusal::OtherStore);
     }
@@ -52,14 +52,14 @@ pub fn read(body: &[u8], store: &StoreId, admit: impl Fn(Device) -> Option<Admit
 }
 
 /// Where a body is not what it should be, without what stands there.
-pub(super) fn place(error: &serde_json::Error) -> String {
-    let kind = match error.classify() {
-        serde_json::error::Category::Io => "unreadable",
-        serde_json::error::Category::Syntax => "not JSON",
-        serde_json::error::Category::Eof => "cut off",
-        serde_json::error::Category::Data => "another shape",
-    };
-    format!("{kind} at line {} column {}", error.line(), error.column())
+pub(super) fn refusal(error: &serde_json::Error) -> FeedRefusal {
+    let place = format!("line {} column {}", error.line(), error.column());
+    match error.classify() {
+        serde_json::error::Category::Data => FeedRefusal::Shape(place),
+        serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof => {
+            FeedRefusal::Json(place)
+        }
+    }
 }
 
 #[cfg(test)]
