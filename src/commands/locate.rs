@@ -16,7 +16,7 @@ use anyhow::Result;
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use self::score::{Evaluation, Fallback, Method, Report, evaluate};
-use self::table::{Half, Labels, TableError, Tables};
+use self::table::{Half, Labels, Numbers, TableError, Tables};
 use super::output;
 
 /// Smallest cell that is scored; nothing below tells anything about Wi-Fi.
@@ -119,7 +119,7 @@ impl Eval {
         let mut labels = Labels::default();
         let (method, config, fallback, has_building, shared) = match (train, aps) {
             (Some(train), _) => {
-                let survey = Tables::read(&train, Half::Train, &mut labels)?;
+                let survey = Tables::read(&train, Half::Train, false, &mut labels, Numbers::default())?;
                 let shared = survey.numbers;
                 let rows: Vec<Row> = survey.rows.into_iter().filter(|row| !row.row.scan.is_empty()).map(|row| row.row).collect();
                 let fallback = Fallback::of(rows.iter().map(|row| (row.point, row.level)));
@@ -136,7 +136,7 @@ impl Eval {
             }
             (None, None) => return Err(WrongUsage("--train or --aps is required".to_owned()).into()),
         };
-        let tests = Tables::read_with(&test, Half::Test, &mut labels, shared)?;
+        let tests = Tables::read(&test, Half::Test, track, &mut labels, shared)?;
         if tests.rows.is_empty() {
             return Err(TableError::NoRows { file: test, half: Half::Test }.into());
         }

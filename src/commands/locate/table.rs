@@ -49,7 +49,7 @@ pub enum TableError {
     NoColumn { file: PathBuf, column: &'static str },
     #[error("{}: column {column} stands twice in the header", file.display())]
     TwoColumns { file: PathBuf, column: String },
-    #[error("{}: no {half} rows with a scan", file.display())]
+    #[error("{}: no {half} rows to use", file.display())]
     NoRows { file: PathBuf, half: Half },
 }
 
@@ -176,19 +176,11 @@ impl Fields<'_> {
 }
 
 impl Tables {
-    /// Reads the rows of one half.
+    /// Reads the rows of one half. Times are looked at only where they are `timed`: elsewhere they may be empty.
     ///
     /// # Errors
     /// [`TableError`].
-    pub fn read(file: &Path, half: Half, labels: &mut Labels) -> Result<Self, TableError> {
-        Self::read_with(file, half, labels, Numbers::default())
-    }
-
-    /// [`Tables::read`] with the access points of another file.
-    ///
-    /// # Errors
-    /// [`TableError`].
-    pub fn read_with(file: &Path, half: Half, labels: &mut Labels, mut numbers: Numbers) -> Result<Self, TableError> {
+    pub fn read(file: &Path, half: Half, timed: bool, labels: &mut Labels, mut numbers: Numbers) -> Result<Self, TableError> {
         let mut lines = Lines::open(file)?;
         let columns = lines.header()?;
         let scan = lines.column(&columns, "scan")?;
@@ -203,7 +195,7 @@ impl Tables {
             let row = (|| {
                 let building = building.map_or(Ok(0), |column| label(&mut labels.buildings, fields.text(column)))?;
                 let level = Level { building, floor: label(&mut labels.floors, fields.text(columns.floor))? };
-                let t_ms = walk.map_or(Ok(0.0), |(_, t_ms)| fields.number(t_ms))?;
+                let t_ms = walk.filter(|_| timed).map_or(Ok(0.0), |(_, t_ms)| fields.number(t_ms))?;
                 let walk = trace.map(|trace| {
                     let next = labels.traces.len() as u64;
                     *labels.traces.entry(fields.text(trace).to_owned()).or_insert(next)

@@ -45,7 +45,7 @@ impl Folder {
 const AISLE: &str = "split,x_m,y_m,floor,building,trace,t_ms,scan\n\
     train,0,5,EG,a,1,0,7:-40 9:-80\n\
     train,20,5,EG,a,1,1000,7:-80 9:-40\n\
-    train,20,5,OG,a,2,0,\n\
+    train,20,5,OG,a,2,,\n\
     test,10,5,EG,a,3,1000,7:-60 9:-60\n\
     test,10,5,EG,a,3,0,7:-60 9:-60\n\
     test,10,5,OG,a,4,0,70:-60\n";
@@ -61,6 +61,8 @@ fn every_test_row_is_scored_and_one_that_hears_nothing_gets_the_middle() {
     assert_eq!((report.building_hit, report.building_floor_hit), (Some(1.0), Some(report.floor_hit)));
     assert_eq!(report.zone_exact, Some(report.floor_hit));
     assert_eq!(report.config, "powed sorensen k=7");
+    let averaged = run(&["--train", &file, "--test", &file, "--average", "--k", "1", "--representation", "positive"]).unwrap();
+    assert_eq!((averaged.n_test, averaged.config.as_str()), (3, "positive sorensen k=1 averaged"));
 }
 
 #[test]
@@ -109,7 +111,7 @@ fn a_bad_file_is_named_with_line_and_column() {
         (format!("{head}1,1,0,1:-50 2\n"), "line 2: column scan: \"2\" is not apIndex:dBm"),
         (format!("{head}1,1,0\n"), "line 2: 3 fields, 4 in the header"),
         (format!("{head}1,1,\"0,1:-50\n"), "line 2: a quotation mark is not closed"),
-        (head.to_owned(), "no train rows with a scan"),
+        (head.to_owned(), "no train rows to use"),
         (String::new(), "no column x_m and y_m"),
         ("x_m,y_m,scan\n".to_owned(), "no column floor"),
         ("x_m,y_m,floor\n".to_owned(), "no column scan"),
