@@ -2,6 +2,7 @@
 //!
 //! Owns the route of the view. Takes a code, the reader's language and, from a phone that is checked in, its visit, which then has one more
 //! signal. Emits the view. On failure: 422 for what is no code of a product, with the check digit that would be right; 404 for what is not sold here.
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use aisle_schemas::text::Language;
 use serde::Deserialize;
@@ -20,14 +21,11 @@ pub struct Asked {
 }
 
 /// `GET /v1/products/by-gtin/{code}`
-pub async fn by_code(
-    shared: web::Data<Shared>,
-    request: HttpRequest,
-    path: web::Path<String>,
-    asked: web::Query<Asked>,
-) -> Result<HttpResponse, Refusal> {
+pub async fn by_code(shared: web::Data<Shared>, request: HttpRequest, path: web::Path<String>) -> Result<HttpResponse, Refusal> {
     let span = tracing::info_span!("http.product.get");
-    let Asked { visit, language } = asked.into_inner();
+    let asked = web::Query::<Asked>::from_query(request.query_string());
+    let Asked { visit, language } =
+        asked.map_err(|error| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "malformed", error).field("query"))?.into_inner();
     let assortment = std::sync::Arc::clone(&shared.faces.assortment.borrow());
     let now = shared.clock.now();
     // A label that has not said that it draws a new price may show the old one: the lower of both is taken (A21).

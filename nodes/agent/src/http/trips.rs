@@ -59,9 +59,10 @@ pub async fn put(shared: web::Data<Shared>, request: HttpRequest, path: web::Pat
 }
 
 /// `PUT /v1/visits/{token}/trip/lines/{line}`
-pub async fn change(shared: web::Data<Shared>, request: HttpRequest, path: web::Path<(String, u32)>, body: Json<LineChange>) -> Answer {
+pub async fn change(shared: web::Data<Shared>, request: HttpRequest, path: web::Path<(String, String)>, body: Json<LineChange>) -> Answer {
     let LineChange { intent, quantity } = body.value;
-    let does = PhoneDoes::Change { line: path.1, intent, quantity };
+    let line = path.1.parse().map_err(|_| Refusal::not_found("no such line"))?;
+    let does = PhoneDoes::Change { line, intent, quantity };
     Ok(HttpResponse::Ok().json(do_with(&shared, &request, &path.0, does, None).await?))
 }
 

@@ -13,6 +13,8 @@ fn filled(path: &str) -> String {
         .replace("{display}", "shelf")
         .replace("{touchpoint}", if path.contains("sensors") { "sensor-1" } else { "door-1" })
         .replace("{token}", &"0".repeat(32))
+        .replace("{handshake}", &"0".repeat(32))
+        .replace("{tablet}", "tablet-1")
 }
 
 fn request(world: &World, method: Method, path: &str) -> reqwest::RequestBuilder {
@@ -73,6 +75,13 @@ fn valid(body: Option<&str>) -> Value {
                 json!({ "class": "P0", "headline": text, "line": text, "image": null, "price": null, "was": null, "segment": null });
             json!({ "content": content, "reason": "x", "ttl_s": 60 })
         }
+        Some("StaffSignIn") => json!({ "badge": "x", "pin": "1234" }),
+        Some("TabletSign") => json!({ "touched": true }),
+        Some("OfferAdvice") => json!({ "wanted": [], "reason": "" }),
+        Some("ReadShared") => json!({ "scope": "sizes", "key": "x" }),
+        Some("CheckResult") => json!({ "kind": "min_age", "passed": true }),
+        Some("TillPayment") => json!({ "cart_sha256": "0".repeat(64), "total_minor": 1, "slip": "x" }),
+        Some("ExitRequest") => json!({ "token": "x" }),
         Some("ZoneCount") => json!({ "zone": "pets", "people": 1 }),
         _ => Value::Null,
     }

@@ -85,6 +85,8 @@ async fn a_wrong_check_digit_is_refused_with_the_right_one_and_a_stranger_is_not
     }
     assert_eq!(get(&world, "96385074", "").await.status(), 404);
     assert_eq!(get(&world, "hello", "").await.status(), 422);
+    let problem: Problem = get(&world, "4006381333931", "?language=fr").await.json().await.unwrap();
+    assert_eq!((problem.status, problem.field.as_deref()), (422, Some("query")));
 }
 
 #[tokio::test]
