@@ -157,6 +157,8 @@ topics! {
     DoorCodeShown { store: StoreId, touchpoint: TouchpointId } = "local/1/{store}/door/{touchpoint}/code", Node, retain true, expiry Some(60), JSON, "DoorCode";
     /// How many people a sensor counts in its zone. A number, never a person.
     ZoneCounted { store: StoreId, touchpoint: TouchpointId } = "local/1/{store}/sensor/{touchpoint}/count", Device, retain false, expiry Some(60), JSON, "ZoneCount";
+    /// What an integrator tells of the store: weather, stock, the queue. Never people.
+    FactsTold { store: StoreId, touchpoint: TouchpointId } = "local/1/{store}/sensor/{touchpoint}/fact", Device, retain false, expiry Some(60), JSON, "FactReports";
     /// Why the node refused a device's message.
     ScreenRefused { store: StoreId, screen: ScreenId } = "local/1/{store}/screen/{screen}/error", Node, retain false, expiry Some(60), JSON, "Problem";
     /// Why the node refused a display's message.
@@ -196,6 +198,8 @@ pub enum DeviceKind {
     Nfc,
     Door,
     Sensor,
+    /// A staff tablet; it speaks to the node by HTTP alone.
+    Tablet,
 }
 
 impl DeviceKind {
@@ -205,6 +209,7 @@ impl DeviceKind {
             Self::Nfc => "nfc",
             Self::Door => "door",
             Self::Sensor => "sensor",
+            Self::Tablet => "tablet",
         }
     }
 }

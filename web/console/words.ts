@@ -33,7 +33,7 @@ export const SURFACES: Readonly<Record<SurfaceKind, TextKey>> = { screen: "surfa
 
 export const RULES: Readonly<Record<PlayRule, TextKey>> = { loop: "rule.loop", priority: "rule.priority", interrupt: "rule.interrupt", emergency: "rule.emergency", fallback: "rule.fallback" };
 
-const WHYS: Readonly<Record<string, TextKey>> = { subscribed: "plan.subscribed", scheduled: "plan.scheduled", fallback: "plan.fallback" };
+const WHYS: Readonly<Record<string, TextKey>> = { subscribed: "plan.subscribed", scheduled: "plan.scheduled", price: "plan.price", interrupt: "plan.interrupt", emergency: "plan.emergency", fallback: "plan.fallback" };
 export const planWhy = (why: string): string => (Object.hasOwn(WHYS, why) && WHYS[why] ? t(WHYS[why]) : why);
 
 const RANKING: Readonly<Record<string, TextKey>> = { often_buys: "why.often_buys", popular_here: "why.popular_here", new_for_you: "why.new_for_you", wish: "why.wish" };

@@ -1,10 +1,33 @@
 //! Owns what a layout zone plays next, and what a new plan does to the item on screen. Pure: time is an argument.
 //! The node decides what is in the loop; here an item is only refused outside its own window.
-import type { PlanItem } from "../shared/types.ts";
+import type { PlanItem, PlanZone } from "../shared/types.ts";
 
 export interface Pick {
   readonly at: number;
   readonly item: PlanItem;
+}
+
+/** The items in the order of the loop. A plan of an older node names no order: one after the other. */
+export function sequence({ items, order }: PlanZone): readonly PlanItem[] {
+  const named = (order ?? []).flatMap((at) => items[at] ?? []);
+  return named.length > 0 ? named : items;
+}
+
+export interface Step extends Pick {
+  /** Until the next item's turn. */
+  readonly leftMs: number;
+}
+
+/** Whose turn it is where screens keep step: the time since the epoch, modulo the length of the loop. */
+export function inStep(items: readonly PlanItem[], epoch: number, now: number): Step | undefined {
+  const length = items.reduce((sum, item) => sum + item.duration_ms, 0);
+  if (length <= 0) return undefined;
+  let passed = (((now - epoch) % length) + length) % length;
+  for (const [at, item] of items.entries()) {
+    if (passed < item.duration_ms) return { at, item, leftMs: item.duration_ms - passed };
+    passed -= item.duration_ms;
+  }
+  return undefined;
 }
 
 const instant = (text: string | null, otherwise: number) => (text === null ? otherwise : Date.parse(text));
@@ -35,9 +58,14 @@ export function nextStartMs(items: readonly PlanItem[], now: number, horizonMs: 
   return Math.min(horizonMs, ...starts.map((from) => from - now));
 }
 
-/** `keep`: the item plays on to its end; `cut`: gone or changed, so it leaves the screen now. */
-export function afterPlanChange(current: PlanItem, items: readonly PlanItem[]): { readonly verdict: "keep"; readonly at: number } | { readonly verdict: "cut" } {
-  const at = items.findIndex((item) => item.event === current.event);
+/**
+ * `keep`: the item plays on to its end; `cut`: gone or changed, so it leaves the screen now. An item that stands in the
+ * loop more than once goes on from where it was: `from` is its former place.
+ */
+export function afterPlanChange(current: PlanItem, items: readonly PlanItem[], from = 0): { readonly verdict: "keep"; readonly at: number } | { readonly verdict: "cut" } {
+  const isIt = (item: PlanItem) => item.event === current.event;
+  const later = items.findIndex((item, at) => at >= from && isIt(item));
+  const at = later >= 0 ? later : items.findIndex(isIt);
   const found = items[at];
   return found && sameShowing(found, current) ? { verdict: "keep", at } : { verdict: "cut" };
 }

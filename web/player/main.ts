@@ -10,7 +10,8 @@ import de from "../shared/locales/player.de.json";
 import en from "../shared/locales/player.en.json";
 import { BRAND_MARK } from "../shared/scene.ts";
 import { openLine } from "../shared/sse.ts";
-import type { Content, PlanItem, Play, ScreenCommand, ScreenInteraction, ScreenPlan, ScreenState } from "../shared/types.ts";
+import type { Content, Engagement, PlanItem, Play, ScreenCommand, ScreenInteraction, ScreenPlan, ScreenState } from "../shared/types.ts";
+import { sequence } from "./loop.ts";
 import { rememberPlan, rememberRunning, rememberedPlan, rememberedRunning } from "./memory.ts";
 import { PlayQueue } from "./queue.ts";
 import { buildStage, sameLayout } from "./stage.ts";
@@ -39,7 +40,7 @@ document.body.append(root);
 const boot = newKey();
 const plays = await PlayQueue.open(screen, boot);
 /** Begun and not ended, per layout zone, with the monotonic instant of the beginning. */
-const running: Record<string, { readonly play: Play; readonly since: number }> = {};
+const running: Record<string, { readonly play: Play; readonly since: number; touches: number }> = {};
 /** Written down so that a power cut loses no play, only the seconds since the last beat. */
 const noteRunning = () => {
   const now = performance.now();
@@ -50,6 +51,7 @@ let zones = new Map<string, Zone>();
 let lastFrame = performance.now();
 
 const now = () => Date.now() - (clockSkewMs() ?? 0);
+const isSynced = () => Math.abs(clockSkewMs() ?? Infinity) <= CLOCK_TOLERANCE_MS;
 
 const hostOf = (zone: string): ZoneHost => {
   const begin = (item: PlanItem): Play => ({
@@ -63,25 +65,35 @@ const hostOf = (zone: string): ZoneHost => {
     rule: item.rule,
     started_at: new Date(now()).toISOString(),
     duration_ms: 0,
-    clock_synced: Math.abs(clockSkewMs() ?? Infinity) <= CLOCK_TOLERANCE_MS,
+    clock_synced: isSynced(),
     outcome: "cut",
     display_power: "unknown",
+    schedule: item.schedule ?? null,
+    creative_sha256: item.creative_sha256 ?? null,
+    mono_ms: Math.round(performance.now()),
+    cut_by: null,
+    engagements: [],
+    names: item.names ?? {},
   });
   return {
     now,
+    // With another time than the others it plays alone rather than out of step.
+    epoch: () => (plan?.sync && isSynced() ? Date.parse(plan.sync.epoch) : undefined),
     started(item) {
       const play = begin(item);
       const since = performance.now();
-      running[zone] = { play, since };
+      const begun = { play, since, touches: 0 };
+      running[zone] = begun;
       noteRunning();
       let open = true;
       return {
-        end(outcome) {
+        end(outcome, cutBy) {
           if (!open) return;
           open = false;
           if (running[zone]?.play === play) delete running[zone];
           noteRunning();
-          void plays.add({ ...play, outcome, duration_ms: Math.round(performance.now() - since) });
+          const engagements: Engagement[] = begun.touches > 0 ? [{ kind: "touch", n: begun.touches }] : [];
+          void plays.add({ ...play, outcome, cut_by: cutBy, engagements, duration_ms: Math.round(performance.now() - since) });
         },
       };
     },
@@ -102,7 +114,10 @@ function apply(fresh: ScreenPlan): void {
       if (element) zones.set(zone.id, new Zone(element, zone.kind, BRAND, locale, hostOf(zone.id)));
     }
   }
-  for (const [id, zone] of zones) zone.setItems(fresh.zones.find((planned) => planned.zone === id)?.items ?? []);
+  for (const [id, zone] of zones) {
+    const planned = fresh.zones.find(({ zone }) => zone === id);
+    zone.setItems(planned ? sequence(planned) : []);
+  }
   if (relaid) for (const zone of zones.values()) void zone.run();
 }
 
@@ -156,6 +171,8 @@ addEventListener("pointerdown", (event) => {
   if (performance.now() - touched < TOUCH_MS) return;
   touched = performance.now();
   const zone = (event.target as Element).closest<HTMLElement>("[data-zone]")?.dataset["zone"] ?? null;
+  const touchedPlay = zone === null ? undefined : running[zone];
+  if (touchedPlay) touchedPlay.touches += 1;
   const body: ScreenInteraction = { kind: "touch", zone };
   ask(`${path}/interactions`, { method: "POST", body }).catch(() => undefined);
 });
@@ -170,12 +187,12 @@ function say(text: string | undefined): void {
   document.body.append(note);
 }
 
-for (const play of rememberedRunning(screen)) await plays.add(play);
+for (const play of rememberedRunning(screen)) await plays.add({ ...play, cut_by: "restart" });
 rememberRunning(screen, {});
 keepAwake();
 requestAnimationFrame(draw);
 const remembered = rememberedPlan(screen);
-apply(remembered ?? { screen, rev: 0, layout: { width: 1920, height: 1080, zones: [{ id: "main", kind: "main", x: 0, y: 0, w: 1920, h: 1080 }] }, zones: [], denied: [], made_at: new Date(0).toISOString(), traceparent: null });
+apply(remembered ?? { screen, rev: 0, layout: { width: 1920, height: 1080, zones: [{ id: "main", kind: "main", x: 0, y: 0, w: 1920, h: 1080 }] }, zones: [], denied: [], made_at: new Date(0).toISOString(), traceparent: null, sync: null });
 if (new URLSearchParams(location.search).has("testcard")) document.body.append(testCard(screen));
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("/player/sw.js", { scope: "/player/" }).catch(() => undefined);
 

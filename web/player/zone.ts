@@ -4,8 +4,8 @@
 //! play the brand stands, never an empty screen.
 import type { Locale } from "../shared/i18n.ts";
 import { type Drawn, drawScene } from "../shared/scene.ts";
-import type { Content, LayoutZoneKind, PlanItem, PlayOutcome } from "../shared/types.ts";
-import { afterPlanChange, mayStart, next, nextStartMs, playLengthMs } from "./loop.ts";
+import type { Content, CutBy, LayoutZoneKind, PlanItem, PlayOutcome } from "../shared/types.ts";
+import { afterPlanChange, inStep, mayStart, next, nextStartMs, type Pick, playLengthMs } from "./loop.ts";
 
 /** How long the current picture is held for one that is late. */
 const HOLD_MS = 2_000;
@@ -16,10 +16,12 @@ const FADE_MS = 400;
 
 export interface Started {
   /** Closes the play; calling it again changes nothing. */
-  end(outcome: PlayOutcome): void;
+  end(outcome: PlayOutcome, cutBy: CutBy | null): void;
 }
 export interface ZoneHost {
   now(): number;
+  /** When the loop began that other screens keep step with; none for a screen that plays alone. */
+  epoch(): number | undefined;
   started(item: PlanItem): Started;
   failed(item: PlanItem): void;
 }
@@ -51,7 +53,7 @@ export class Zone {
   setItems(items: readonly PlanItem[]): void {
     this.#items = items;
     if (!this.#current) return this.#wake?.();
-    const change = afterPlanChange(this.#current, items);
+    const change = afterPlanChange(this.#current, items, this.#at);
     if (change.verdict === "keep") this.#at = change.at;
     else this.#wake?.();
   }
@@ -105,22 +107,44 @@ export class Zone {
     this.#at = at;
     this.#current = item;
     const play = this.host.started(item);
-    const following = this.#prepare();
-    const woken = await this.#sleep(playLengthMs(item, this.host.now()));
+    const length = this.#lengthMs(item);
+    const following = this.#prepare(length);
+    const woken = await this.#sleep(length);
     this.#current = undefined;
-    play.end(woken || !mayStart(item, this.host.now()) ? "cut" : "complete");
+    const cutBy = this.#cutBy(item, woken);
+    play.end(cutBy ? "cut" : "complete", cutBy);
     return following;
+  }
+
+  #lengthMs(item: PlanItem): number {
+    const length = playLengthMs(item, this.host.now());
+    const epoch = this.host.epoch();
+    const turn = epoch === undefined ? undefined : inStep(this.#items, epoch, this.host.now());
+    return turn ? Math.min(length, turn.leftMs) : length;
+  }
+
+  #cutBy(item: PlanItem, woken: boolean): CutBy | null {
+    if (!mayStart(item, this.host.now())) return "window";
+    if (!woken) return null;
+    if (this.#once) return "command";
+    return this.#items.some(({ rule }) => rule === "emergency") && item.rule !== "emergency" ? "emergency" : "plan";
   }
 
   /** Nothing may play: the brand's picture stands, which needs no plan and no network. */
   async #idle(): Promise<void> {
-    if (this.#shown?.dataset["brand"] === undefined) {
+    if (this.kind === "overlay") {
+      // What lies above the others is seen through while nothing is on it.
+      this.#shown?.remove();
+      this.#shown = undefined;
+    } else if (this.#shown?.dataset["brand"] === undefined) {
       const drawn = drawScene(this.brand, this.kind, this.locale);
       drawn.element.dataset["brand"] = "";
       await within(drawn.ready, HOLD_MS);
       await this.#swap(this.#lay(drawn));
     }
-    await this.#sleep(nextStartMs(this.#items, this.host.now(), IDLE_MS));
+    const epoch = this.host.epoch();
+    const turn = epoch === undefined ? undefined : inStep(this.#items, epoch, this.host.now());
+    await this.#sleep(nextStartMs(this.#items, this.host.now(), Math.min(IDLE_MS, turn?.leftMs ?? IDLE_MS)));
   }
 
   async #interrupt(once: { content: Content; untilMs: number }): Promise<void> {
@@ -135,15 +159,24 @@ export class Zone {
     if (this.#once === once) this.#once = undefined;
   }
 
-  #prepare(): Prepared | undefined {
-    const pick = next(this.#items, this.#at, this.host.now());
+  /** What is on in so many milliseconds. */
+  #pick(inMs: number): Pick | undefined {
+    const then = this.host.now() + inMs;
+    const epoch = this.host.epoch();
+    if (epoch === undefined) return next(this.#items, this.#at, this.host.now());
+    const turn = inStep(this.#items, epoch, then);
+    return turn && mayStart(turn.item, then) ? turn : undefined;
+  }
+
+  #prepare(inMs = 0): Prepared | undefined {
+    const pick = this.#pick(inMs);
     if (!pick) return undefined;
     const drawn = drawScene(pick.item.content, this.kind, this.locale);
-    return { ...pick, drawn, layer: this.#lay(drawn) };
+    return { at: pick.at, item: pick.item, drawn, layer: this.#lay(drawn) };
   }
 
   #stillWanted(prepared: Prepared): boolean {
-    const change = afterPlanChange(prepared.item, this.#items);
+    const change = afterPlanChange(prepared.item, this.#items, prepared.at);
     const wanted = change.verdict === "keep" && mayStart(prepared.item, this.host.now());
     if (!wanted) prepared.layer.remove();
     return wanted;

@@ -23,7 +23,8 @@ fn unheard(node: NodeId) -> NodeLink {
 
 /// A node's link as consoles see it.
 pub fn link(row: node::NodeRow) -> NodeLink {
-    let node::NodeRow { node, state, seen_at, since, software, pending, applied, quarantined, active: _, reclaim: _ } = row;
+    let node::NodeRow { node, state, seen_at, since, software, pending, applied, quarantined, active: _, reclaim: _, clock_skew_s: _ } =
+        row;
     NodeLink { node, state, seen_at, since, pending, software, applied, quarantined }
 }
 
@@ -91,6 +92,7 @@ pub async fn store(
         screens: Vec::new(),
         displays: Vec::new(),
         devices: Vec::new(),
+        emergency: None,
         at: now,
     };
     let state = live.link.state;
@@ -106,6 +108,7 @@ pub async fn store(
                 live.displays.push(*report);
             }
             Ok(Body::ZoneReported(report)) => live.zones.push(*report),
+            Ok(Body::EmergencyReported(report)) => live.emergency = Some(*report),
             Ok(_) => {}
             Err(error) => tracing::debug!(key = document.key, %error, "a reported document is not shown"),
         }

@@ -350,7 +350,16 @@ async fn as_084_devices_of_a_lost_node_are_unknown_and_not_offline() {
     let zone = ZoneId::parse("pets").unwrap();
     for (seq, name, online) in [(1, "window-1", true), (2, "window-2", false)] {
         let screen = ScreenId::parse(name).unwrap();
-        let report = ScreenReport { screen, zone: zone.clone(), online, showing: None, since: None, plan_rev: 1, denied: Vec::new() };
+        let report = ScreenReport {
+            screen,
+            zone: zone.clone(),
+            online,
+            showing: None,
+            since: None,
+            plan_rev: 1,
+            denied: Vec::new(),
+            price_unseen_since: None,
+        };
         desk.report(&format!("screen/{name}"), Body::ScreenReported(Box::new(report)), seq).await;
     }
     let display = DisplayId::parse("shelf-pets").unwrap();

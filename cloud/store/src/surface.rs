@@ -3,9 +3,9 @@
 //! Owns tables `play` and `tap`. Takes records of class C, which may come twice; a row that is there already changes nothing.
 
 use aisle_schemas::{
-    ids::{BootId, NodeId, OfferId},
+    ids::{BootId, EventSlug, NodeId, OfferId},
     nfc::TapRecorded,
-    screen::Play,
+    screen::{Play, PlayDetail},
 };
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -14,7 +14,7 @@ use sqlx::types::Json;
 use crate::{
     db::{Conn, Tx},
     error::StoreError,
-    statement::{Num, Portable, instant, micros, run, word},
+    statement::{Num, Portable, column, instant, micros, run, word},
 };
 
 #[derive(Serialize)]
@@ -33,12 +33,33 @@ struct PlaySet<'a> {
     duration_ms: u32,
     clock_synced: bool,
     display_power: String,
+    schedule: Option<&'a str>,
+    creative_sha256: Option<&'a str>,
+    mono_ms: Option<i64>,
+    cut_by: Option<String>,
+    engagements: Option<String>,
+    names: Option<String>,
 }
 
 impl<'a> PlaySet<'a> {
     fn of(play: &'a Play) -> Self {
-        let Play { screen, boot, seq, zone, event, offer, offer_rev, rule, started_at, duration_ms, clock_synced, outcome, display_power } =
-            play;
+        let Play {
+            screen,
+            boot,
+            seq,
+            zone,
+            event,
+            offer,
+            offer_rev,
+            rule,
+            started_at,
+            duration_ms,
+            clock_synced,
+            outcome,
+            display_power,
+            detail,
+        } = play;
+        let PlayDetail { schedule, creative_sha256, mono_ms, cut_by, engagements, names } = detail;
         Self {
             screen: screen.as_str(),
             boot: *boot,
@@ -53,6 +74,12 @@ impl<'a> PlaySet<'a> {
             duration_ms: *duration_ms,
             clock_synced: *clock_synced,
             display_power: word(display_power),
+            schedule: schedule.as_ref().map(EventSlug::as_str),
+            creative_sha256: creative_sha256.as_deref(),
+            mono_ms: mono_ms.and_then(|ms| i64::try_from(ms).ok()),
+            cut_by: cut_by.as_ref().map(word),
+            engagements: (!engagements.is_empty()).then(|| json(engagements)),
+            names: (!names.is_empty()).then(|| json(names)),
         }
     }
 }
@@ -82,14 +109,20 @@ pub async fn add_plays(tx: &mut Tx, node: &NodeId, plays: &[Play]) -> Result<u64
             column(&set, |play| i64::from(play.duration_ms)),
             column(&set, |play| play.clock_synced),
             column(&set, |play| play.display_power.as_str()),
+            column(&set, |play| play.schedule),
+            column(&set, |play| play.creative_sha256),
+            column(&set, |play| play.mono_ms),
+            column(&set, |play| play.cut_by.as_deref()),
+            column(&set, |play| play.engagements.as_deref()),
+            column(&set, |play| play.names.as_deref()),
         ),
         sqlite(node, Json(&set)),
     )
 }
 
-/// One column of a set of rows.
-fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
-    rows.iter().map(of).collect()
+/// Lists and maps of short texts, as they came.
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("texts and numbers always print")
 }
 
 /// Takes a touch of a node's display; `false` where it was known.

@@ -48,7 +48,7 @@ fn about(topic: &Topic) -> About<'_> {
             About::Device { store, kind: Nfc, id: display.as_str() }
         }
         Topic::DoorCodeShown { store, touchpoint } => About::Device { store, kind: Door, id: touchpoint.as_str() },
-        Topic::ZoneCounted { store, touchpoint } | Topic::SensorRefused { store, touchpoint } => {
+        Topic::ZoneCounted { store, touchpoint } | Topic::FactsTold { store, touchpoint } | Topic::SensorRefused { store, touchpoint } => {
             About::Device { store, kind: Sensor, id: touchpoint.as_str() }
         }
     }

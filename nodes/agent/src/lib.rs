@@ -17,7 +17,10 @@ pub mod now;
 pub mod operator;
 mod overrides;
 mod pointer;
+pub mod relay;
 mod report;
+mod signage;
+pub mod staff;
 mod uplink;
 
 pub use app::{NodeApp, NodeError};

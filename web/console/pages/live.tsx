@@ -1,6 +1,6 @@
 //! Owns a store as it is now: plan with zones and counts, what each screen shows and why, the stream of decisions.
 //! Takes: StoreLive by request, then by stream. On failure: keeps the last picture and says how old it is.
-import { CircleCheck, CircleQuestionMark, CircleX, Clock, MapPin, Monitor, Nfc, WifiOff } from "lucide";
+import { CircleAlert, CircleCheck, CircleQuestionMark, CircleX, Clock, MapPin, Monitor, Nfc, WifiOff } from "lucide";
 import { useEffect, useState } from "preact/hooks";
 import { ask } from "../../shared/api.ts";
 import { scenicUrl } from "../../shared/art.ts";
@@ -16,8 +16,10 @@ import { Plan, type PlanMarker, type PlanZone } from "../../shared/ui/plan.tsx";
 import { go } from "../../shared/ui/route.ts";
 import { type Entry, Timeline } from "../../shared/ui/timeline.tsx";
 import { DecisionPanel } from "../parts/decision.tsx";
+import { EmergencyPanel } from "../parts/emergency.tsx";
 import { Failed, Head } from "../parts/head.tsx";
 import { ScreenPreview } from "../parts/scene.tsx";
+import { ScreenCommands } from "../parts/screen_commands.tsx";
 import { decisions, line, live, resyncs, watch } from "../state.ts";
 import { t } from "../texts.ts";
 import { NODE_STATES, RULES, local, planWhy, reasonText, shortId } from "../words.ts";
@@ -81,6 +83,7 @@ export function LivePage({ store }: { store: string | undefined }) {
           <p>{t("live.cut_text", { since: now.link.seen_at ? ago(now.link.seen_at, Date.now(), locale.value) : "–", count: now.link.pending })}</p>
         </Notice>
       ) : null}
+      {now ? <EmergencyPanel store={now.profile.store} state={now.emergency} /> : null}
       <div class="live">
         <section class="card live-plan" aria-label={t("live.plan")}>
           <div class="counters">
@@ -187,7 +190,11 @@ function ScreenTile({ screen, state, name, onOpen }: { screen: ScreenReport; sta
       {screen.showing ? <ScreenPreview content={screen.showing.content} label={name} /> : <div class="preview blank">{t("live.nothing")}</div>}
       <span class="screen-tile-text">
         <strong>{name}</strong>
-        {state === "online" ? (
+        {screen.price_unseen_since ? (
+          <Badge tone="danger" icon={CircleAlert}>
+            {t("live.price_unseen")}
+          </Badge>
+        ) : state === "online" ? (
           <span class="small quiet">{screen.showing ? planWhy(screen.showing.why) : t("live.nothing")}</span>
         ) : state === "offline" ? (
           <Badge tone="danger" icon={WifiOff}>
@@ -212,7 +219,7 @@ function Opened({ now, open, stream, onClose }: { now: StoreLive; open: NonNulla
   }
   if (open.kind === "screen") {
     const screen = now.screens.find((known) => known.screen === open.id);
-    return screen ? <ScreenDialog screen={screen} name={deviceName(now, screen.screen)} onClose={onClose} /> : null;
+    return screen ? <ScreenDialog store={now.profile.store} screen={screen} name={deviceName(now, screen.screen)} onClose={onClose} /> : null;
   }
   const zone = now.profile.zones.find((known) => known.zone === open.id);
   const report = now.zones.find((known) => known.zone === open.id);
@@ -255,7 +262,7 @@ function deviceState(now: StoreLive, id: string): string {
 /** What nobody has reported, nobody knows. */
 const linkOf = (now: StoreLive, id: string): DeviceState => now.devices.find((device) => device.id === id)?.state ?? "unknown";
 
-function ScreenDialog({ screen, name, onClose }: { screen: ScreenReport; name: string; onClose: () => void }) {
+function ScreenDialog({ store, screen, name, onClose }: { store: string; screen: ScreenReport; name: string; onClose: () => void }) {
   const { showing } = screen;
   return (
     <Dialog title={name} closeLabel={t("close")} onClose={onClose}>
@@ -267,6 +274,12 @@ function ScreenDialog({ screen, name, onClose }: { screen: ScreenReport; name: s
           {screen.since ? <p class="small quiet">{t("live.since", { time: clockSeconds(screen.since, locale.value), rev: screen.plan_rev })}</p> : null}
           {showing?.offer ? <a href={`/console/offers/${showing.offer}`}>{t("live.open_offer")}</a> : null}
         </div>
+        {screen.price_unseen_since ? (
+          <Notice tone="danger" title={t("live.price_unseen")}>
+            <p>{t("live.price_unseen_text", { time: clockSeconds(screen.price_unseen_since, locale.value) })}</p>
+          </Notice>
+        ) : null}
+        <ScreenCommands store={store} screen={screen.screen} />
         {screen.denied.length > 0 ? (
           <div>
             <h3>{t("live.denied")}</h3>

@@ -1,7 +1,7 @@
 //! Holds what plays next: windows of offers, plans that change under the item on screen.
 import { describe, expect, it } from "vitest";
 import type { PlanItem } from "../../shared/types.ts";
-import { afterPlanChange, mayStart, next, nextStartMs, playLengthMs } from "../loop.ts";
+import { afterPlanChange, inStep, mayStart, next, nextStartMs, playLengthMs, sequence } from "../loop.ts";
 
 const item = (event: string, change: Partial<PlanItem> = {}): PlanItem => ({
   event,
@@ -13,6 +13,9 @@ const item = (event: string, change: Partial<PlanItem> = {}): PlanItem => ({
   to: null,
   rule: "loop",
   why: "subscribed",
+  schedule: null,
+  creative_sha256: null,
+  names: {},
   ...change,
 });
 const at = (ms: number) => new Date(ms).toISOString();
@@ -41,7 +44,35 @@ describe("loop", () => {
   });
 });
 
+describe("the order of a loop", () => {
+  it("is what the plan says, and one after the other where it says nothing", () => {
+    const items = [item("a"), item("spot")];
+    const events = (order: number[]) => sequence({ zone: "main", items, order }).map(({ event }) => event);
+    expect(events([0, 0, 1, 0])).toEqual(["a", "a", "spot", "a"]);
+    expect(events([])).toEqual(["a", "spot"]);
+    expect(events([7])).toEqual(["a", "spot"]);
+  });
+});
+
+describe("screens that keep step", () => {
+  const items = [item("a", { duration_ms: 3_000 }), item("b", { duration_ms: 5_000 })];
+  it("are at the same place at the same time, whenever they were switched on", () => {
+    const turns = [0, 2_999, 3_000, 7_999, 8_000].map((now) => inStep(items, 0, now)?.item.event);
+    expect(turns).toEqual(["a", "a", "b", "b", "a"]);
+    expect(inStep(items, 10_000, 9_000)).toMatchObject({ at: 1, leftMs: 1_000 });
+  });
+  it("have nobody's turn in an empty loop", () => {
+    expect(inStep([], 0, 5)).toBeUndefined();
+  });
+});
+
 describe("a new plan", () => {
+  it("goes on from its place where an item stands in the loop more than once", () => {
+    const loop = [item("a"), item("spot"), item("b"), item("spot")];
+    expect(afterPlanChange(item("spot"), loop, 3)).toEqual({ verdict: "keep", at: 3 });
+    expect(afterPlanChange(item("spot"), loop, 2)).toEqual({ verdict: "keep", at: 3 });
+    expect(afterPlanChange(item("a"), loop, 2)).toEqual({ verdict: "keep", at: 0 });
+  });
   it("lets the item on screen end when nothing about it changed", () => {
     expect(afterPlanChange(item("b"), [item("a"), item("b")])).toEqual({ verdict: "keep", at: 1 });
   });

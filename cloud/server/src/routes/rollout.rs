@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use actix_web::{HttpRequest, HttpResponse, web};
 use aisle_cloud_core::rollout::{self as core, Phase, Progress, Reach, Reason, Rollout, Terms};
 use aisle_schemas::{
+    emergency,
     http::cloud::{
         Role, RolloutBody, RolloutDraft, RolloutPhase, RolloutProgress, RolloutReason, RolloutStore, RolloutView, Rollouts, WaveReach,
     },
@@ -119,6 +120,10 @@ async fn document(cloud: &Cloud, body: RolloutBody) -> Result<(String, Record), 
             (format!("screen/{}", programme.screen), Record::ScreenDesired(programme))
         }
         RolloutBody::Nfc(programme) => (format!("nfc/{}", programme.display), Record::NfcDesired(programme)),
+        RolloutBody::Emergency(mut set) => {
+            set.media = media(cloud, set.images(), "/body").await?;
+            (format!("{}/{}", emergency::NOUN, set.set), Record::EmergencyDesired(set))
+        }
     })
 }
 

@@ -53,11 +53,13 @@ pub fn epoch(n: u64) -> Epoch {
 
 /// Bodies of records.
 pub mod body {
+    use std::collections::BTreeMap;
+
     use aisle_schemas::{
         ids::{DisplayId, EventSlug, LayoutZoneId, ScreenId, TouchpointId, VisitToken, ZoneId},
         nfc::TapRecorded,
         record::Body,
-        screen::{DisplayPower, Play, PlayOutcome, PlayRule},
+        screen::{CutBy, DisplayPower, Engagement, EngagementKind, Play, PlayDetail, PlayOutcome, PlayRule},
         store::ZoneReport,
         visit::{CheckInMethod, CheckInRefused, CloseReason, Hlc, VisitClosed, VisitOpened, VisitSeen, VisitSignal},
     };
@@ -109,6 +111,14 @@ pub mod body {
             clock_synced: true,
             outcome: PlayOutcome::Complete,
             display_power: DisplayPower::On,
+            detail: PlayDetail {
+                schedule: Some(EventSlug::parse("week").expect("a slug")),
+                creative_sha256: Some("ab".repeat(32)),
+                mono_ms: Some(61_250),
+                cut_by: Some(CutBy::Window),
+                engagements: vec![Engagement { kind: EngagementKind::Touch, n: 2 }],
+                names: BTreeMap::from([("offer".to_owned(), "Katzenfutter".to_owned())]),
+            },
         }))
     }
 

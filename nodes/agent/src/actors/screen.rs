@@ -14,19 +14,22 @@ use actix::prelude::*;
 use aisle_mesh::clock::Clock;
 use aisle_node_core::display::{Binding, ZoneState};
 use aisle_node_core::ids::{OfferId, ScreenId, ZoneId};
+use aisle_node_core::product::assortment::Sold;
 use aisle_node_core::signage::play::{PlayCounts, ReportRefusal};
-use aisle_node_core::signage::{Facts, Inputs, Loop, PlayLog, Programme, next_deadline, plan};
+use aisle_node_core::signage::{Emergency, Facts, Inputs, Loop, PlayLog, Programme, next_deadline, plan};
 use aisle_node_core::zone::Slot;
 use aisle_schemas::offer::Offer;
 use aisle_schemas::record::Body;
-use aisle_schemas::screen::{
-    Denied, PlanItem, PlanZone, Play, PlayAck, ScreenInteraction, ScreenPlan, ScreenProgramme, ScreenReport, ScreenState,
-};
+use aisle_schemas::screen::{PlanItem, PlanSync, Play, PlayAck, ScreenInteraction, ScreenPlan, ScreenProgramme, ScreenReport, ScreenState};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use tokio::sync::watch;
 
+use super::emergency::EmergencyChanged;
+use super::facts::ToldFacts;
 use super::screen_commands::{Commanded, Commands, Settled, Ways};
+use super::screen_label::LabelDesk;
+use super::screen_plan::{scheduled, wire_denied, wire_zone};
 use super::visit_messages::StoreChanged;
 use super::zones::{Audience, FactsChanged};
 use super::{MAILBOX, Tick};
@@ -98,6 +101,7 @@ pub struct ScreenConfig {
     pub fatal: Fatal,
     pub shown: watch::Sender<Option<Arc<ScreenPlan>>>,
     pub ways: Ways,
+    pub label: LabelDesk,
 }
 
 /// The actor.
@@ -105,7 +109,11 @@ pub struct Screen {
     screen: ScreenId,
     programme: Option<Programme>,
     offers: Offers,
+    /// Of the people in the store, from the zones.
     facts: Arc<Facts>,
+    /// Of everything else, from whoever tells the node.
+    told: Arc<Facts>,
+    emergency: Option<Arc<Emergency>>,
     audiences: BTreeMap<ZoneId, Slot>,
     time_zone: Tz,
     plays: PlayLog,
@@ -116,6 +124,7 @@ pub struct Screen {
     traceparent: Option<String>,
     state: Option<ScreenState>,
     commands: Commands,
+    label: LabelDesk,
     showing: Option<(PlanItem, DateTime<Utc>)>,
     /// What was last reported, and when.
     reported: Option<ScreenReport>,
@@ -133,7 +142,7 @@ impl Screen {
     /// # Errors
     /// [`JournalError`].
     pub async fn load(config: ScreenConfig) -> Result<Self, JournalError> {
-        let ScreenConfig { screen, journal, maker, clock, fatal, shown, ways } = config;
+        let ScreenConfig { screen, journal, maker, clock, fatal, shown, ways, label } = config;
         let (boots, hour) = journal.load_plays(&screen, clock.now()).await?;
         let mut counts = PlayCounts::default();
         hour.into_iter().for_each(|(event, started_at)| counts.count(event, started_at));
@@ -143,6 +152,8 @@ impl Screen {
             programme: None,
             offers: Offers::default(),
             facts: Arc::default(),
+            told: Arc::default(),
+            emergency: None,
             audiences: BTreeMap::new(),
             time_zone: Tz::UTC,
             counts,
@@ -151,6 +162,7 @@ impl Screen {
             traceparent: None,
             state: None,
             commands: Commands::new(ways),
+            label,
             showing: None,
             reported: None,
             reported_at: None,
@@ -168,18 +180,23 @@ impl Screen {
         let Some(programme) = &self.programme else { return };
         let zone_state =
             ZoneState { slot: self.audiences.get(&programme.zone).cloned(), creatives: BTreeMap::new(), binding: Binding::None };
+        let facts = self.told.with(&self.facts);
+        let product = programme.label.as_ref().and_then(|sku| self.label.product(sku));
         let inputs = Inputs {
             offers: &self.offers,
-            facts: &self.facts,
+            facts: &facts,
             plays: &self.counts,
             zone_state: &zone_state,
+            label: product.as_deref().map(Sold::sheet),
+            emergency: self.emergency.as_deref(),
             zone: self.time_zone,
             now: now.wall,
         };
         let planned = plan(programme, &inputs);
         self.deadline = next_deadline(programme, &inputs);
-        let shown_layout = self.shown.borrow().as_ref().map(|plan| plan.layout.clone());
-        if self.planned.as_ref() == Some(&planned) && shown_layout.as_ref() == Some(&programme.layout) {
+        let sync = programme.sync.as_ref().map(|sync| PlanSync { group: sync.group.clone(), epoch: sync.epoch });
+        let same_frame = self.shown.borrow().as_ref().is_some_and(|plan| plan.layout == programme.layout && plan.sync == sync);
+        if self.planned.as_ref() == Some(&planned) && same_frame {
             return;
         }
         // A restart must not count from the beginning: screens keep the highest they saw.
@@ -188,11 +205,15 @@ impl Screen {
             screen: self.screen.clone(),
             rev: last.saturating_add(1).max(unix_ms(now.wall)),
             layout: programme.layout.clone(),
-            zones: planned.zones.iter().map(wire_zone).collect(),
+            zones: planned.zones.iter().map(|zone| wire_zone(zone, &self.offers)).collect(),
             denied: planned.denied.iter().map(wire_denied).collect(),
             made_at: now.wall,
             traceparent: self.traceparent.take(),
+            sync,
         };
+        if programme.label.is_some() {
+            self.label.planned(product.as_deref(), wire.rev, now.wall);
+        }
         let main = wire.zones.iter().find(|zone| zone.zone == programme.main);
         let still_shown = self
             .showing
@@ -206,7 +227,8 @@ impl Screen {
         metrics::counter!("aisle_plans_total").increment(1);
     }
 
-    fn report(&self) -> Option<ScreenReport> {
+    fn report(&mut self, now: DateTime<Utc>) -> Option<ScreenReport> {
+        let price_unseen_since = self.label.alarm(now);
         let programme = self.programme.as_ref()?;
         let plan = self.shown.borrow().clone();
         Some(ScreenReport {
@@ -217,6 +239,7 @@ impl Screen {
             since: self.showing.as_ref().map(|(_, since)| *since),
             plan_rev: plan.as_ref().map_or(0, |plan| plan.rev),
             denied: plan.as_ref().map_or_else(Vec::new, |plan| plan.denied.clone()),
+            price_unseen_since,
         })
     }
 
@@ -229,7 +252,7 @@ impl Screen {
             if self.is_capped(play) {
                 entry.changes.push(StateChange::CountPlay {
                     screen: self.screen.clone(),
-                    event: play.event.clone(),
+                    event: scheduled(play).clone(),
                     started_at: play.started_at,
                 });
             }
@@ -241,15 +264,16 @@ impl Screen {
     }
 
     fn is_capped(&self, play: &Play) -> bool {
+        let scheduled = scheduled(play);
         self.programme
             .as_ref()
-            .is_some_and(|programme| programme.events.iter().any(|event| event.id == play.event && event.plays_per_hour_max.is_some()))
+            .is_some_and(|programme| programme.events.iter().any(|event| event.id == *scheduled && event.plays_per_hour_max.is_some()))
     }
 
     fn apply_plays(&mut self, plays: &[Play]) {
         for play in plays {
             if self.is_capped(play) {
-                self.counts.count(play.event.clone(), play.started_at);
+                self.counts.count(scheduled(play).clone(), play.started_at);
             }
         }
         metrics::counter!("aisle_plays_total").increment(u64::try_from(plays.len()).unwrap_or(u64::MAX));
@@ -264,25 +288,6 @@ impl Screen {
             self.showing = Some((item.clone(), last.started_at));
         }
     }
-}
-
-fn wire_zone(zone: &aisle_node_core::signage::plan::ZoneLoop) -> PlanZone {
-    let item = |item: &aisle_node_core::signage::plan::Item| PlanItem {
-        event: item.event.clone(),
-        offer: item.offer,
-        offer_rev: item.offer_rev,
-        content: item.content.clone(),
-        duration_ms: item.duration_s.saturating_mul(1_000),
-        from: item.from,
-        to: item.to,
-        rule: item.rule,
-        why: item.why.as_str().to_owned(),
-    };
-    PlanZone { zone: zone.zone.clone(), items: zone.items.iter().map(item).collect() }
-}
-
-fn wire_denied(denied: &aisle_node_core::signage::plan::Denied) -> Denied {
-    Denied { event: denied.event.clone(), offer: denied.offer, reason: denied.reason.as_str().to_owned() }
 }
 
 impl Actor for Screen {
@@ -356,6 +361,26 @@ impl Handler<FactsChanged> for Screen {
     }
 }
 
+impl Handler<ToldFacts> for Screen {
+    type Result = ();
+
+    fn handle(&mut self, ToldFacts(facts): ToldFacts, _: &mut Self::Context) {
+        self.told = facts;
+        self.replan();
+    }
+}
+
+impl Handler<EmergencyChanged> for Screen {
+    type Result = ();
+
+    fn handle(&mut self, EmergencyChanged(emergency): EmergencyChanged, _: &mut Self::Context) {
+        if self.emergency != emergency {
+            self.emergency = emergency;
+            self.replan();
+        }
+    }
+}
+
 impl Handler<ReportPlays> for Screen {
     type Result = AtomicResponse<Self, Result<PlayAck, PlaysError>>;
 
@@ -411,6 +436,10 @@ impl Handler<SaysState> for Screen {
         match line {
             Line::Bus => self.commands.on_bus(state.online),
             Line::Page => {}
+        }
+        let label = self.programme.as_ref().and_then(|programme| programme.label.as_ref());
+        if let (Some(sku), Some(rev), true) = (label, state.plan_rev, state.online) {
+            self.label.draws(sku, rev);
         }
         self.state = Some(state);
         self.settle_waiting(ctx);
@@ -475,11 +504,12 @@ impl Handler<Tick> for Screen {
         let now = Now::read(self.clock.as_ref());
         self.settle_waiting(ctx);
         self.counts.forget(now.wall);
-        if self.deadline.is_some_and(|deadline| now.wall >= deadline) {
+        let is_stale = self.programme.as_ref().is_some_and(|programme| programme.label.is_some()) && self.label.is_stale();
+        if is_stale || self.deadline.is_some_and(|deadline| now.wall >= deadline) {
             self.replan();
         }
         let waited = self.reported_at.is_none_or(|at| (now.wall - at).num_milliseconds() >= REPORT_EVERY_MS);
-        let report = self.report();
+        let report = self.report(now.wall);
         let (Some(report), true) = (report, waited) else { return };
         if self.reported.as_ref() == Some(&report) {
             return;

@@ -26,6 +26,7 @@ use tokio::task::JoinHandle;
 use tokio_stream::wrappers::{ReceiverStream, WatchStream};
 
 use super::Faces;
+use crate::actors::facts::{FactsError, Told};
 use crate::actors::nfc_display::{TapError, Touched};
 use crate::actors::screen::{Interacted, Line, PlaysError, ReportPlays, SaysState};
 use crate::actors::zones::Counted;
@@ -312,7 +313,9 @@ fn refuse(topic: &Topic, refused: Refused) -> Option<(Topic, Bytes)> {
             Topic::ScreenRefused { store: store.clone(), screen: screen.clone() }
         }
         Topic::NfcTapped { store, display } => Topic::NfcRefused { store: store.clone(), display: display.clone() },
-        Topic::ZoneCounted { store, touchpoint } => Topic::SensorRefused { store: store.clone(), touchpoint: touchpoint.clone() },
+        Topic::ZoneCounted { store, touchpoint } | Topic::FactsTold { store, touchpoint } => {
+            Topic::SensorRefused { store: store.clone(), touchpoint: touchpoint.clone() }
+        }
         // Not of a device: a test walks those that are.
         _ => return None,
     };
@@ -390,6 +393,17 @@ async fn act(config: &BridgeConfig, topic: &Topic, payload: &[u8], traceparent: 
             }
             let counted = Counted { sensor: touchpoint.clone(), count: read(payload)? };
             faces.counted.send(counted).await.map_err(gone)?.map_err(|error| Refused::new("unknown_zone", error))?;
+            Ok(None)
+        }
+        Topic::FactsTold { store: _, touchpoint } => {
+            if !faces.sensors.contains(touchpoint) {
+                return Err(unknown());
+            }
+            let reports: aisle_schemas::fact::FactReports = read(payload)?;
+            faces.told.send(Told(reports.facts)).await.map_err(gone)?.map_err(|error| match error {
+                FactsError::Number | FactsError::Refused { .. } => Refused::new("malformed", error),
+                FactsError::Journal(error) => not_committed(&error, "the facts are not committed"),
+            })?;
             Ok(None)
         }
         _ => Err(Refused::new("unknown_topic", "devices do not publish here")),

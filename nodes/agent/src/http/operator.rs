@@ -20,7 +20,8 @@ type Answer = Result<HttpResponse, Refusal>;
 /// Who an override of the operator is by.
 const OPERATOR: &str = "operator";
 
-fn is_operator(shared: &Shared, request: &HttpRequest) -> bool {
+/// Whether the request comes from the box itself, with its operator's key.
+pub fn is_operator(shared: &Shared, request: &HttpRequest) -> bool {
     let authorization = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     shared.operator.admits(request.peer_addr().map(|peer| peer.ip()), authorization)
 }

@@ -2,7 +2,7 @@
 use aisle_mesh::clock::Clock;
 use aisle_schemas::ids::{BootId, ScreenId};
 use aisle_schemas::record::Body;
-use aisle_schemas::screen::{DisplayPower, Play, PlayAck, PlayOutcome, PlayReport, PlayRule, ScreenPlan};
+use aisle_schemas::screen::{DisplayPower, Play, PlayAck, PlayDetail, PlayOutcome, PlayReport, PlayRule, ScreenPlan};
 use aisle_schemas::sync::Stream;
 use aisle_schemas::topic::{DeviceKind, Topic};
 use chrono::TimeDelta;
@@ -25,6 +25,7 @@ fn play(world: &World, seq: u64) -> Play {
         clock_synced: true,
         outcome: PlayOutcome::Complete,
         display_power: DisplayPower::On,
+        detail: PlayDetail::default(),
     }
 }
 

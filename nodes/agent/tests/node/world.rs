@@ -54,6 +54,8 @@ pub struct World {
     pub content: ContentConfig,
     /// Nobody listens at the discard port: unless a test says otherwise, the store is cut off.
     pub broker_port: u16,
+    /// Price labels besides its other screens.
+    pub labels: usize,
     seq: u64,
     orders: u64,
 }
@@ -124,6 +126,8 @@ pub fn programme(screen: &str) -> ScreenProgramme {
         subscription: Some(OfferSubscription { categories: vec![], duration_s: 8, offers_max: 5 }),
         fallback: content("brand"),
         media: vec![],
+        sync: None,
+        label: None,
     }
 }
 
@@ -187,6 +191,7 @@ impl World {
             storage,
             content: ContentConfig::default(),
             broker_port: 9,
+            labels: 0,
             seq: 0,
             orders: 0,
         }
@@ -330,13 +335,18 @@ impl World {
             },
             store_key: store_key(),
             cloud_public_key: signing().verifying_key(),
-            devices: vec![
+            devices: [
                 device(DeviceKind::Screen, "window-1"),
                 device(DeviceKind::Screen, "window-2"),
                 device(DeviceKind::Nfc, "shelf"),
                 device(DeviceKind::Door, "door-1"),
                 device(DeviceKind::Sensor, "sensor-1"),
-            ],
+                device(DeviceKind::Tablet, "tablet-1"),
+            ]
+            .into_iter()
+            .chain((0..self.labels).map(|n| device(DeviceKind::Screen, &format!("label-{n}"))))
+            .collect(),
+            staff: vec![],
             storage: self.storage,
             content: self.content.clone(),
             telemetry: TelemetryConfig::default(),

@@ -4,12 +4,15 @@
 //! condition false, also the negative ones: nothing plays because of what is not known.
 use std::collections::BTreeMap;
 
+use aisle_schemas::fact::{FactReport, TTL_S_MAX};
 use aisle_schemas::screen::{Condition, Criterion};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use thiserror::Error;
 
 /// Facts kept at once; a shop publishes some dozens.
 pub const FACTS_MAX: usize = 2_000;
+/// First words of metrics that only the node itself tells: counts of people, and emergencies.
+pub const OWN_NOUNS: [&str; 2] = ["zone", "emergency"];
 /// Bytes of a metric's name or value.
 pub const FACT_TEXT_MAX: usize = 200;
 
@@ -23,6 +26,12 @@ pub struct Fact {
 /// A fact was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum FactRefusal {
+    #[error("a metric is words of a-z, 0-9, _ and -, joined by dots")]
+    Metric,
+    #[error("counts of people and emergencies are told by the node itself")]
+    OwnMetric,
+    #[error("a fact lives 1 s to {TTL_S_MAX} s")]
+    Ttl,
     #[error("there are already {FACTS_MAX} facts")]
     TooMany,
     #[error("a metric or value is longer than {FACT_TEXT_MAX} bytes")]
@@ -51,6 +60,31 @@ impl Facts {
         Ok(())
     }
 
+    /// Learns what an integrator tells, or takes it back. What is said of people is never taken from outside: K1 and K3 stand before it.
+    ///
+    /// # Errors
+    /// [`FactRefusal`].
+    pub fn told(&mut self, report: &FactReport, now: DateTime<Utc>) -> Result<(), FactRefusal> {
+        let FactReport { metric, value, ttl_s } = report;
+        let word = |part: &str| !part.is_empty() && part.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'));
+        if !metric.split('.').all(word) {
+            return Err(FactRefusal::Metric);
+        }
+        if OWN_NOUNS.contains(&metric.split('.').next().unwrap_or_default()) {
+            return Err(FactRefusal::OwnMetric);
+        }
+        if !(1..=TTL_S_MAX).contains(ttl_s) {
+            return Err(FactRefusal::Ttl);
+        }
+        match value {
+            Some(value) => self.learn(metric, Fact { value: value.clone(), expires: now + TimeDelta::seconds(i64::from(*ttl_s)) }),
+            None => {
+                self.unlearn(metric);
+                Ok(())
+            }
+        }
+    }
+
     /// Drops a fact, such as a count that fell below its threshold.
     pub fn unlearn(&mut self, metric: &str) {
         self.known.remove(metric);
@@ -70,26 +104,37 @@ impl Facts {
     /// Whether the criterion holds at `now`.
     #[must_use]
     pub fn hold(&self, criterion: &Criterion, now: DateTime<Utc>) -> bool {
-        let Some(fact) = self.current(&criterion.metric, now) else {
-            return false;
-        };
-        let (known, wanted) = (fact.value.as_str(), criterion.value.as_str());
-        let numbers = number(known).zip(number(wanted));
-        match criterion.condition {
-            Condition::Set => true,
-            Condition::Lt => numbers.is_some_and(|(known, wanted)| known < wanted),
-            Condition::Lte => numbers.is_some_and(|(known, wanted)| known <= wanted),
-            Condition::Gt => numbers.is_some_and(|(known, wanted)| known > wanted),
-            Condition::Gte => numbers.is_some_and(|(known, wanted)| known >= wanted),
-            Condition::Eq => numbers.map_or(known == wanted, |(known, wanted)| known == wanted),
-            Condition::Neq => numbers.map_or(known != wanted, |(known, wanted)| known != wanted),
-            Condition::Contains => known.contains(wanted),
-            Condition::Ncontains => !known.contains(wanted),
-        }
+        self.current(&criterion.metric, now).is_some_and(|fact| fits(&fact.value, criterion))
+    }
+
+    /// These facts and those; of one known to both, those.
+    #[must_use]
+    pub fn with(&self, those: &Self) -> Self {
+        let mut known = self.known.clone();
+        known.extend(those.known.iter().map(|(metric, fact)| (metric.clone(), fact.clone())));
+        Self { known }
     }
 
     fn current(&self, metric: &str, now: DateTime<Utc>) -> Option<&Fact> {
         self.known.get(metric).filter(|fact| now < fact.expires)
+    }
+}
+
+/// Whether a value that is known fits the criterion.
+#[must_use]
+pub fn fits(known: &str, criterion: &Criterion) -> bool {
+    let wanted = criterion.value.as_str();
+    let numbers = number(known).zip(number(wanted));
+    match criterion.condition {
+        Condition::Set => true,
+        Condition::Lt => numbers.is_some_and(|(known, wanted)| known < wanted),
+        Condition::Lte => numbers.is_some_and(|(known, wanted)| known <= wanted),
+        Condition::Gt => numbers.is_some_and(|(known, wanted)| known > wanted),
+        Condition::Gte => numbers.is_some_and(|(known, wanted)| known >= wanted),
+        Condition::Eq => numbers.map_or(known == wanted, |(known, wanted)| known == wanted),
+        Condition::Neq => numbers.map_or(known != wanted, |(known, wanted)| known != wanted),
+        Condition::Contains => known.contains(wanted),
+        Condition::Ncontains => !known.contains(wanted),
     }
 }
 
@@ -157,5 +202,22 @@ mod tests {
         assert_eq!(facts.learn("one-more", fact("1")), Err(FactRefusal::TooMany));
         assert_eq!(facts.learn("m0", fact("2")), Ok(()));
         assert_eq!(facts.learn("m0", fact(&"x".repeat(FACT_TEXT_MAX + 1))), Err(FactRefusal::TooLong));
+    }
+
+    #[test]
+    fn nobody_outside_tells_how_many_people_there_are() {
+        let mut facts = Facts::default();
+        let mut told =
+            |metric: &str, ttl_s| facts.told(&FactReport { metric: metric.to_owned(), value: Some("9".to_owned()), ttl_s }, at(0));
+        assert_eq!(told("zone.pets.count", 60), Err(FactRefusal::OwnMetric));
+        assert_eq!(told("emergency.status", 60), Err(FactRefusal::OwnMetric));
+        for metric in ["", "Weather", "stock.", "a b", "queue/length"] {
+            assert_eq!(told(metric, 60), Err(FactRefusal::Metric), "{metric}");
+        }
+        assert_eq!([told("weather", 0), told("weather", TTL_S_MAX + 1)], [Err(FactRefusal::Ttl); 2]);
+        assert_eq!(told("stock.cat-food", 60), Ok(()));
+        assert_eq!(facts.expiry("stock.cat-food", at(59)), Some(at(60)));
+        facts.told(&FactReport { metric: "stock.cat-food".to_owned(), value: None, ttl_s: 1 }, at(1)).unwrap();
+        assert_eq!(facts.expiry("stock.cat-food", at(2)), None, "taken back");
     }
 }

@@ -1,20 +1,27 @@
 //! From a programme to the loop of each zone.
 //!
-//! Owns the planning of a screen: active events, offers it subscribes to, display policy, priority, hourly maximum, fallback. Takes the
-//! programme and everything the plan may depend on. Emits the loops with the reason of every item, those left out with theirs, and the next
-//! instant at which the plan can change. On failure: there is none; when nothing may be shown, the fallback is.
-use std::collections::{BTreeMap, BTreeSet};
+//! Owns the planning of a screen: how candidates meet each other, by emergency, priority, order, hourly maximum and share of voice, and what is
+//! shown when nothing is left. Takes the programme and everything the plan may depend on. Emits the loops with the reason of every item, those
+//! left out with theirs, and the next instant at which the plan can change. On failure: there is none; when nothing may be shown, the fallback
+//! is.
+use std::collections::BTreeMap;
 
-use aisle_schemas::content::{Content, SurfaceKind};
+use aisle_schemas::content::Content;
+use aisle_schemas::emergency::EmergencyMode;
 use aisle_schemas::offer::Offer;
+use aisle_schemas::product::ProductSheet;
 use aisle_schemas::screen::PlayRule;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
+pub use super::candidate::event_of;
+use super::candidate::{Bound, Candidate, Entry, candidates};
+use super::emergency::Emergency;
 use super::facts::Facts;
 use super::play::PlayCounts;
-use super::schedule::{Event, Programme, classify};
-use crate::display::{self, DenyReason, Sense, Surface, Verdict, ZoneState, may_show};
+use super::schedule::{Programme, classify};
+use super::weave::{self, Group, HOUR_S, Interrupt, Place};
+use crate::display::{self, DenyReason, ZoneState};
 use crate::ids::{EventSlug, LayoutZoneId, OfferId};
 
 /// A plan that depends on hours or facts is made anew at least this often, seconds.
@@ -28,9 +35,21 @@ pub struct Inputs<'a> {
     pub facts: &'a Facts,
     pub plays: &'a PlayCounts,
     pub zone_state: &'a ZoneState,
+    /// The product of a price label, if the store sells it.
+    pub label: Option<&'a ProductSheet>,
+    /// The emergency that was begun, if it has not ended.
+    pub emergency: Option<&'a Emergency>,
     /// Time zone of the store.
     pub zone: Tz,
     pub now: DateTime<Utc>,
+}
+
+impl<'a> Inputs<'a> {
+    /// The emergency that is on now.
+    #[must_use]
+    pub fn emergency(&self) -> Option<&'a Emergency> {
+        self.emergency.filter(|emergency| self.now < emergency.active.expires)
+    }
 }
 
 /// Why an item is in the loop.
@@ -40,6 +59,12 @@ pub enum Why {
     Subscribed,
     /// An event of its schedule.
     Scheduled,
+    /// What the label's product costs.
+    Price,
+    /// An event that is woven in for its share of the hour.
+    Interrupt,
+    /// An emergency is on.
+    Emergency,
     /// Nothing else may be shown.
     Fallback,
 }
@@ -51,6 +76,9 @@ impl Why {
         match self {
             Self::Subscribed => "subscribed",
             Self::Scheduled => "scheduled",
+            Self::Price => "price",
+            Self::Interrupt => "interrupt",
+            Self::Emergency => "emergency",
             Self::Fallback => "fallback",
         }
     }
@@ -63,6 +91,8 @@ pub enum LeftOut {
     NotYet,
     /// Its time, or its offer's, is over.
     Over,
+    /// It comes again, but is not on now.
+    Recurrence,
     DayPart,
     Criteria,
     /// An event of higher priority is on.
@@ -75,6 +105,8 @@ pub enum LeftOut {
     NoOffer,
     /// Its offer has neither a variant nor a fallback for screens.
     NoContent,
+    /// An emergency is on, and nothing else.
+    Emergency,
     Display(DenyReason),
 }
 
@@ -85,6 +117,7 @@ impl LeftOut {
         match self {
             Self::NotYet => "not_yet",
             Self::Over => "over",
+            Self::Recurrence => "recurrence",
             Self::DayPart => "day_part",
             Self::Criteria => "criteria",
             Self::Priority => "priority",
@@ -92,6 +125,7 @@ impl LeftOut {
             Self::Full => "full",
             Self::NoOffer => "no_offer",
             Self::NoContent => "no_content",
+            Self::Emergency => "emergency",
             Self::Display(reason) => reason.as_str(),
         }
     }
@@ -101,6 +135,8 @@ impl LeftOut {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     pub event: EventSlug,
+    /// Event of the schedule, where the item is one of its playlist.
+    pub schedule: Option<EventSlug>,
     pub offer: Option<OfferId>,
     pub offer_rev: Option<u32>,
     pub content: Content,
@@ -125,7 +161,23 @@ pub struct Denied {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ZoneLoop {
     pub zone: LayoutZoneId,
+    /// Each item once.
     pub items: Vec<Item>,
+    /// Places in `items` in the order of the loop; empty for one after the other.
+    pub order: Vec<u16>,
+}
+
+impl ZoneLoop {
+    fn plain(zone: &LayoutZoneId, items: Vec<Item>) -> Self {
+        Self { zone: zone.clone(), items, order: Vec::new() }
+    }
+
+    /// The items in the order of the loop.
+    pub fn sequence(&self) -> impl Iterator<Item = &Item> {
+        let one_by_one = if self.order.is_empty() { self.items.len() } else { 0 };
+        let named = self.order.iter().filter_map(|at| self.items.get(usize::from(*at)));
+        self.items.iter().take(one_by_one).chain(named)
+    }
 }
 
 /// The plan of a screen. The main zone is always there.
@@ -141,18 +193,24 @@ pub fn plan(programme: &Programme, inputs: &Inputs<'_>) -> Loop {
     let mut denied = Vec::new();
     let mut allowed: BTreeMap<&LayoutZoneId, Vec<Candidate<'_>>> = BTreeMap::new();
     for candidate in candidates(programme, inputs) {
-        match candidate.check(inputs) {
-            Ok(()) => allowed.entry(candidate.zone).or_default().push(candidate),
-            Err(reason) => denied.push(candidate.denied(reason)),
+        if let Some(candidate) = admitted(candidate, inputs, &mut denied) {
+            allowed.entry(candidate.zone).or_default().push(candidate);
         }
     }
     let mut zones = Vec::new();
-    for zone in &programme.layout.zones {
-        let items = loop_of(allowed.remove(&zone.id).unwrap_or_default(), programme, inputs, &mut denied);
-        if !items.is_empty() {
-            zones.push(ZoneLoop { zone: zone.id.clone(), items });
-        } else if zone.id == programme.main {
-            zones.push(ZoneLoop { zone: zone.id.clone(), items: vec![fallback(programme)] });
+    match inputs.emergency() {
+        Some(emergency) if emergency.active.mode == EmergencyMode::Replace => {
+            denied.extend(allowed.into_values().flatten().flat_map(|candidate| all_denied(&candidate, LeftOut::Emergency)));
+            zones.push(ZoneLoop::plain(&programme.main, emergency_items(emergency)));
+        }
+        emergency => {
+            for zone in &programme.layout.zones {
+                let is_main = zone.id == programme.main;
+                let candidates = allowed.remove(&zone.id).unwrap_or_default();
+                let emergency = emergency.filter(|_| is_main);
+                let zone_loop = loop_of(&zone.id, is_main, candidates, emergency, (programme, inputs), &mut denied);
+                zones.extend((!zone_loop.items.is_empty()).then_some(zone_loop));
+            }
         }
     }
     denied.sort_by(|a, b| a.event.cmp(&b.event));
@@ -163,201 +221,166 @@ pub fn plan(programme: &Programme, inputs: &Inputs<'_>) -> Loop {
 #[must_use]
 pub fn next_deadline(programme: &Programme, inputs: &Inputs<'_>) -> Option<DateTime<Utc>> {
     let now = inputs.now;
-    let mut instants = Vec::new();
+    let mut instants: Vec<DateTime<Utc>> = inputs.emergency.map(|emergency| emergency.active.expires).into_iter().collect();
     for candidate in candidates(programme, inputs) {
-        instants.extend([candidate.from, candidate.to].into_iter().flatten());
         instants.extend(inputs.zone_state.slot.as_ref().map(crate::zone::Slot::ends_at));
-        let Some(event) = candidate.event else { continue };
-        if event.day_part.is_some() || !event.criteria.is_empty() {
+        if candidate.must_be_looked_at() {
             instants.push(now + TimeDelta::seconds(LOOK_AGAIN_S));
         }
-        instants.extend(event.day_part.as_ref().and_then(|part| part.next_change(inputs.zone, now)));
-        instants.extend(event.criteria.iter().filter_map(|criterion| inputs.facts.expiry(&criterion.metric, now)));
-        instants.extend(event.plays_per_hour_max.and_then(|_| inputs.plays.next_release(&event.id, now)));
+        instants.extend(candidate.changes_at(inputs));
     }
     instants.into_iter().filter(|at| *at > now).min()
 }
 
-/// Something that could play, before any rule.
-#[derive(Clone)]
-struct Candidate<'a> {
-    id: EventSlug,
-    zone: &'a LayoutZoneId,
-    /// None for an offer the screen subscribes to.
-    event: Option<&'a Event>,
-    priority: u32,
-    order: u32,
-    bound: Bound<'a>,
-    content: Option<&'a Content>,
-    duration_s: u32,
-    from: Option<DateTime<Utc>>,
-    to: Option<DateTime<Utc>>,
-}
-
-/// The offer an item is bound to.
-#[derive(Clone, Copy)]
-enum Bound<'a> {
-    Free,
-    To(&'a Offer),
-    /// To one that is not published here.
-    Missing(OfferId),
-}
-
-impl Bound<'_> {
-    fn id(self) -> Option<OfferId> {
-        match self {
-            Self::Free => None,
-            Self::To(offer) => Some(offer.offer),
-            Self::Missing(offer) => Some(offer),
+/// The candidate with those of its pictures that may play; none when none may.
+fn admitted<'a>(mut candidate: Candidate<'a>, inputs: &Inputs<'_>, denied: &mut Vec<Denied>) -> Option<Candidate<'a>> {
+    if let Err(reason) = candidate.check(inputs) {
+        denied.extend(all_denied(&candidate, reason));
+        return None;
+    }
+    let mut playing = Vec::new();
+    for entry in std::mem::take(&mut candidate.entries) {
+        match entry.check(inputs) {
+            Ok(()) => playing.push(entry),
+            Err(reason) => denied.push(entry.denied(reason)),
         }
     }
+    candidate.entries = playing;
+    (!candidate.entries.is_empty()).then_some(candidate)
 }
 
-fn candidates<'a>(programme: &'a Programme, inputs: &Inputs<'a>) -> Vec<Candidate<'a>> {
-    let mut candidates: Vec<_> = programme.events.iter().map(|event| scheduled(event, inputs.offers)).collect();
-    candidates.extend(subscribed(programme, inputs.offers));
-    candidates
+/// An event is left out as one, and a subscribed offer as itself; of a playlist each item is named, since each may be another offer.
+fn all_denied(candidate: &Candidate<'_>, reason: LeftOut) -> Vec<Denied> {
+    candidate.entries.iter().map(|entry| entry.denied(reason)).collect()
 }
 
-fn scheduled<'a>(event: &'a Event, offers: &'a BTreeMap<OfferId, Offer>) -> Candidate<'a> {
-    let bound = match event.offer {
-        None => Bound::Free,
-        Some(id) => offers.get(&id).map_or(Bound::Missing(id), Bound::To),
-    };
-    let (offer_from, offer_to) = match bound {
-        Bound::To(offer) => (Some(offer.from), Some(offer.to)),
-        Bound::Free | Bound::Missing(_) => (None, None),
-    };
-    Candidate {
-        id: event.id.clone(),
-        zone: &event.zone,
-        event: Some(event),
-        priority: event.priority,
-        order: event.order,
-        bound,
-        content: Some(&event.content),
-        duration_s: event.duration_s,
-        from: event.from.max(offer_from),
-        to: [event.to, offer_to].into_iter().flatten().min(),
-    }
-}
-
-/// Offers that the screen subscribes to, in the order of their ids, which is the order of their making.
-fn subscribed<'a>(programme: &'a Programme, offers: &'a BTreeMap<OfferId, Offer>) -> Vec<Candidate<'a>> {
-    let Some(subscription) = &programme.subscription else {
-        return Vec::new();
-    };
-    let named: BTreeSet<OfferId> = programme.events.iter().filter_map(|event| event.offer).collect();
-    let wanted = |offer: &&Offer| {
-        let Offer { target, product, .. } = offer;
-        (target.zones.is_empty() || target.zones.contains(&programme.zone))
-            && target.surfaces.contains(&SurfaceKind::Screen)
-            && (subscription.categories.is_empty() || subscription.categories.contains(&product.category))
-            && !named.contains(&offer.offer)
-    };
-    let as_candidate = |(order, offer): (usize, &'a Offer)| Candidate {
-        id: event_of(offer.offer),
-        zone: &programme.main,
-        event: None,
-        priority: 0,
-        order: u32::try_from(order).unwrap_or(u32::MAX),
-        bound: Bound::To(offer),
-        content: offer.content_for(SurfaceKind::Screen),
-        duration_s: subscription.duration_s,
-        from: Some(offer.from),
-        to: Some(offer.to),
-    };
-    offers.values().filter(wanted).enumerate().map(as_candidate).collect()
-}
-
-/// The name under which a subscribed offer stands in plans and plays: its id without dashes, which is a slug of the longest kind.
-#[must_use]
-pub fn event_of(offer: OfferId) -> EventSlug {
-    EventSlug::parse(&offer.0.simple().to_string()).expect("32 hex digits are a slug")
-}
-
-impl Candidate<'_> {
-    /// Whether it may play now, priority and counts aside.
-    fn check(&self, inputs: &Inputs<'_>) -> Result<(), LeftOut> {
-        let now = inputs.now;
-        let offer = match self.bound {
-            Bound::Free => None,
-            Bound::To(offer) => Some(offer),
-            Bound::Missing(_) => return Err(LeftOut::NoOffer),
-        };
-        if self.from.is_some_and(|from| now < from) {
-            return Err(LeftOut::NotYet);
-        }
-        if self.to.is_some_and(|to| now >= to) {
-            return Err(LeftOut::Over);
-        }
-        if let Some(event) = self.event {
-            if event.day_part.as_ref().is_some_and(|part| !part.is_on(inputs.zone, now)) {
-                return Err(LeftOut::DayPart);
-            }
-            if !event.criteria.iter().all(|criterion| inputs.facts.hold(criterion, now)) {
-                return Err(LeftOut::Criteria);
-            }
-        }
-        let content = self.content.ok_or(LeftOut::NoContent)?;
-        match may_show(Surface::Public(Sense::Seen), &classify(content, offer), inputs.zone_state, now) {
-            Verdict::Allow => Ok(()),
-            Verdict::Deny(reason) => Err(LeftOut::Display(reason)),
-        }
-    }
-
-    fn is_capped(&self, inputs: &Inputs<'_>) -> bool {
-        self.event.and_then(|event| event.plays_per_hour_max).is_some_and(|most| inputs.plays.within_an_hour(&self.id, inputs.now) >= most)
-    }
-
+impl Entry<'_> {
     fn denied(&self, reason: LeftOut) -> Denied {
         Denied { event: self.id.clone(), offer: self.bound.id(), reason }
     }
 
-    fn item(&self, content: &Content) -> Item {
+    fn item(&self, candidate: &Candidate<'_>, content: &Content) -> Item {
         let offer_rev = match self.bound {
             Bound::To(offer) => Some(offer.rev),
             Bound::Free | Bound::Missing(_) => None,
         };
+        let share = candidate.event.and_then(|event| event.share_of_voice_s);
+        let (rule, why) = match (share, candidate.event) {
+            (Some(_), _) => (PlayRule::Interrupt, Why::Interrupt),
+            (None, Some(_)) if candidate.priority > 0 => (PlayRule::Priority, Why::Scheduled),
+            (None, Some(_)) => (PlayRule::Loop, Why::Scheduled),
+            (None, None) if candidate.is_price => (PlayRule::Loop, Why::Price),
+            (None, None) => (PlayRule::Loop, Why::Subscribed),
+        };
         Item {
             event: self.id.clone(),
+            schedule: (self.id != candidate.id).then(|| candidate.id.clone()),
             offer: self.bound.id(),
             offer_rev,
             content: content.clone(),
             duration_s: self.duration_s,
             from: self.from,
             to: self.to,
-            rule: if self.priority > 0 { PlayRule::Priority } else { PlayRule::Loop },
-            why: if self.event.is_some() { Why::Scheduled } else { Why::Subscribed },
+            rule,
+            why,
         }
     }
 }
 
-/// Highest priority, then order, then the hourly maximum and the number of subscribed offers.
-fn loop_of(mut allowed: Vec<Candidate<'_>>, programme: &Programme, inputs: &Inputs<'_>, denied: &mut Vec<Denied>) -> Vec<Item> {
-    let highest = allowed.iter().map(|candidate| candidate.priority).max().unwrap_or(0);
+/// A loop while it is put together.
+#[derive(Default)]
+struct Draft {
+    items: Vec<Item>,
+}
+
+impl Draft {
+    fn add(&mut self, items: impl IntoIterator<Item = Item>) -> Vec<Place> {
+        let mut places = Vec::new();
+        for item in items {
+            places.push(Place { at: self.items.len(), seconds: item.duration_s });
+            self.items.push(item);
+        }
+        places
+    }
+
+    /// The loop in this order; plain where each item stands in its own place.
+    fn finish(self, zone: &LayoutZoneId, order: &[Place]) -> ZoneLoop {
+        let is_plain = order.iter().map(|place| place.at).eq(0..self.items.len());
+        let order = if is_plain { Vec::new() } else { order.iter().filter_map(|place| u16::try_from(place.at).ok()).collect() };
+        ZoneLoop { order, ..ZoneLoop::plain(zone, self.items) }
+    }
+}
+
+/// Highest priority, then order, then the hourly maximum and the number of subscribed offers; then what is woven in.
+fn loop_of(
+    zone: &LayoutZoneId,
+    is_main: bool,
+    mut allowed: Vec<Candidate<'_>>,
+    emergency: Option<&Emergency>,
+    (programme, inputs): (&Programme, &Inputs<'_>),
+    denied: &mut Vec<Denied>,
+) -> ZoneLoop {
+    let share = |candidate: &Candidate<'_>| candidate.event.and_then(|event| event.share_of_voice_s);
+    let highest = allowed.iter().filter(|candidate| share(candidate).is_none()).map(|candidate| candidate.priority).max().unwrap_or(0);
     // Scheduled events come before subscribed offers of the same order; ties by id.
     allowed.sort_by(|a, b| (a.event.is_none(), a.order, &a.id).cmp(&(b.event.is_none(), b.order, &b.id)));
     let most = programme.subscription.as_ref().map_or(0, |subscription| subscription.offers_max);
     let mut offers = 0;
-    let mut items = Vec::new();
+    let (mut draft, mut groups, mut interrupts) = (Draft::default(), Vec::new(), Vec::new());
     for candidate in allowed {
-        let reason = if candidate.priority < highest {
+        let share = share(&candidate);
+        let is_offer = candidate.event.is_none() && !candidate.is_price;
+        let reason = if share.is_none() && candidate.priority < highest {
             LeftOut::Priority
         } else if candidate.is_capped(inputs) {
             LeftOut::Cap
-        } else if candidate.event.is_none() && offers >= most {
+        } else if is_offer && offers >= most {
             LeftOut::Full
-        } else if let Some(content) = candidate.content {
-            offers += u32::from(candidate.event.is_none());
-            items.push(candidate.item(content));
-            continue;
         } else {
-            LeftOut::NoContent
+            offers += u32::from(is_offer);
+            let items = candidate.entries.iter().filter_map(|entry| Some(entry.item(&candidate, entry.content.as_deref()?)));
+            let places = draft.add(items);
+            match share {
+                Some(share_s) => interrupts.push(Interrupt { places, share_s }),
+                None => groups.push(Group { places, cycle: candidate.cycle }),
+            }
+            continue;
         };
-        denied.push(candidate.denied(reason));
+        denied.extend(all_denied(&candidate, reason));
     }
-    items
+    if groups.is_empty() && is_main {
+        groups.push(Group { places: draft.add([fallback(programme)]), cycle: false });
+    }
+    let emergency_s = emergency.map_or(0, |emergency| match emergency.active.mode {
+        EmergencyMode::Append { saturation_percent } => u32::from(saturation_percent) * HOUR_S / 100,
+        EmergencyMode::Replace => HOUR_S,
+    });
+    let shares: Vec<u32> = interrupts.iter().map(|interrupt| interrupt.share_s).collect();
+    for (interrupt, share_s) in interrupts.iter_mut().zip(weave::scaled(&shares, HOUR_S.saturating_sub(emergency_s))) {
+        interrupt.share_s = share_s;
+    }
+    if let Some(emergency) = emergency {
+        interrupts.push(Interrupt { places: draft.add(emergency_items(emergency)), share_s: emergency_s });
+    }
+    let order = weave::weave(&weave::passes(&groups), &interrupts);
+    draft.finish(zone, &order)
+}
+
+fn emergency_items(emergency: &Emergency) -> Vec<Item> {
+    let schedule = &emergency.set.set;
+    let item = |item: &aisle_schemas::emergency::EmergencyItem| Item {
+        event: item.id.clone(),
+        schedule: (item.id != *schedule).then(|| schedule.clone()),
+        offer: None,
+        offer_rev: None,
+        content: item.content.clone(),
+        duration_s: item.duration_s,
+        from: None,
+        to: Some(emergency.active.expires),
+        rule: PlayRule::Emergency,
+        why: Why::Emergency,
+    };
+    emergency.set.items.iter().map(item).collect()
 }
 
 /// Seconds after which the fallback starts over; it draws the same picture.
@@ -367,6 +390,7 @@ fn fallback(programme: &Programme) -> Item {
     debug_assert!(matches!(classify(&programme.fallback, None), display::Content::Generic | display::Content::Context));
     Item {
         event: EventSlug::parse("fallback").expect("the literal is a slug"),
+        schedule: None,
         offer: None,
         offer_rev: None,
         content: programme.fallback.clone(),

@@ -6,13 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aisle_schemas::content::{Content, ContentClass};
 use aisle_schemas::offer::Offer;
-use aisle_schemas::screen::{Criterion, Layout, LayoutZoneKind, OfferSubscription, ScheduleEvent, ScreenProgramme};
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc, Weekday};
+use aisle_schemas::screen::{
+    Criterion, EventClock, EventKind, Layout, LayoutZoneKind, OfferSubscription, Playlist, ScheduleEvent, ScreenProgramme, SyncGroup,
+};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc, Weekday};
 use thiserror::Error;
 
 use super::day_part::{DayPart, Exception, Hours};
+use super::recurrence::{LENGTH_DAYS_MAX, N_MAX, Recurrence};
+use super::weave::HOUR_S;
 use crate::display::{self, Field, SensitiveTopic};
-use crate::ids::{EventSlug, LayoutZoneId, OfferId, ScreenId, SegmentId, ZoneId};
+use crate::ids::{EventSlug, LayoutZoneId, OfferId, ScreenId, SegmentId, Sku, ZoneId};
 
 /// Zones of a layout.
 pub const ZONES_MAX: usize = 16;
@@ -24,6 +28,8 @@ pub const CRITERIA_MAX: usize = 16;
 pub const EXCEPTIONS_MAX: usize = 100;
 /// Seconds an item may last.
 pub const DURATION_S: std::ops::RangeInclusive<u32> = 1..=86_400;
+/// Items of one playlist.
+pub const PLAYLIST_MAX: usize = 100;
 /// Pixels of a layout's side.
 pub const PIXELS: std::ops::RangeInclusive<u32> = 1..=16_384;
 
@@ -51,6 +57,11 @@ pub struct Event {
     pub criteria: Vec<Criterion>,
     /// Plays in a sliding hour; none for no limit.
     pub plays_per_hour_max: Option<u32>,
+    pub clock: EventClock,
+    /// Seconds per hour, for an event that is woven in.
+    pub share_of_voice_s: Option<u32>,
+    pub recurrence: Option<Recurrence>,
+    pub playlist: Option<Playlist>,
 }
 
 /// The programme of one screen.
@@ -66,6 +77,9 @@ pub struct Programme {
     pub subscription: Option<OfferSubscription>,
     /// Shown when nothing else may be; generic, so that it always may.
     pub fallback: Content,
+    pub sync: Option<SyncGroup>,
+    /// The product whose price it shows, for a price label.
+    pub label: Option<Sku>,
 }
 
 fn wrong(field: impl Into<String>, reason: impl Into<String>) -> ProgrammeError {
@@ -76,7 +90,7 @@ impl TryFrom<&ScreenProgramme> for Programme {
     type Error = ProgrammeError;
 
     fn try_from(wire: &ScreenProgramme) -> Result<Self, Self::Error> {
-        let ScreenProgramme { screen, name: _, zone, layout, events, subscription, fallback, media: _ } = wire;
+        let ScreenProgramme { screen, name: _, zone, layout, events, subscription, fallback, media: _, sync, label } = wire;
         let main = check_layout(layout)?;
         if events.len() > EVENTS_MAX {
             return Err(wrong("events", format!("are more than {EVENTS_MAX}")));
@@ -88,7 +102,15 @@ impl TryFrom<&ScreenProgramme> for Programme {
             if !seen.insert(event.id.clone()) {
                 return Err(wrong(format!("{at}.id"), "is used twice"));
             }
-            parsed.push(read_event(event, layout, &at)?);
+            for (place, item) in event.playlist.iter().flat_map(|list| list.items.iter().enumerate()) {
+                if !seen.insert(item.id.clone()) {
+                    return Err(wrong(format!("{at}.playlist.items[{place}].id"), "is used twice"));
+                }
+            }
+            if sync.is_some() && event.max_plays_per_hour > 0 {
+                return Err(wrong(format!("{at}.max_plays_per_hour"), "cannot be kept by screens that keep step without talking"));
+            }
+            parsed.push(read_event(event, layout, &main, &at)?);
         }
         if let Some(subscription) = subscription
             && !DURATION_S.contains(&subscription.duration_s)
@@ -109,6 +131,8 @@ impl TryFrom<&ScreenProgramme> for Programme {
             events: parsed,
             subscription: subscription.clone(),
             fallback: fallback.clone(),
+            sync: sync.clone(),
+            label: label.clone(),
         })
     }
 }
@@ -140,23 +164,47 @@ fn check_layout(layout: &Layout) -> Result<LayoutZoneId, ProgrammeError> {
     main.ok_or_else(|| wrong("layout.zones", "must hold one of kind main"))
 }
 
-fn read_event(event: &ScheduleEvent, layout: &Layout, at: &str) -> Result<Event, ProgrammeError> {
-    let ScheduleEvent { id, zone, priority, order, content, offer, duration_s, from, to, day_part, criteria, max_plays_per_hour } = event;
+fn read_event(event: &ScheduleEvent, layout: &Layout, main: &LayoutZoneId, at: &str) -> Result<Event, ProgrammeError> {
+    let ScheduleEvent {
+        id,
+        zone,
+        priority,
+        order,
+        content,
+        offer,
+        duration_s,
+        from,
+        to,
+        day_part,
+        criteria,
+        max_plays_per_hour,
+        clock,
+        kind,
+        recurrence,
+        playlist,
+    } = event;
     if !layout.zones.iter().any(|known| known.id == *zone) {
         return Err(wrong(format!("{at}.zone"), "is not a zone of the layout"));
-    }
-    if !DURATION_S.contains(duration_s) {
-        return Err(wrong(format!("{at}.duration_s"), "must be 1 to 86400"));
     }
     if criteria.len() > CRITERIA_MAX {
         return Err(wrong(format!("{at}.criteria"), format!("are more than {CRITERIA_MAX}")));
     }
-    if content.class == ContentClass::P2 && (content.segment.is_none() || offer.is_none()) {
-        return Err(wrong(format!("{at}.content"), "of class P2 must name its segment and an offer, which K1 and K2 count"));
+    check_picture(content, *offer, *duration_s, at)?;
+    if let Some(Playlist { items, cycle: _ }) = playlist {
+        if !(1..=PLAYLIST_MAX).contains(&items.len()) {
+            return Err(wrong(format!("{at}.playlist.items"), format!("must be 1 to {PLAYLIST_MAX}")));
+        }
+        for (index, item) in items.iter().enumerate() {
+            check_picture(&item.content, item.offer, item.duration_s, &format!("{at}.playlist.items[{index}]"))?;
+        }
     }
-    if let Some(segment) = &content.segment {
-        SegmentId::parse(segment).map_err(|error| wrong(format!("{at}.content.segment"), error.to_string()))?;
-    }
+    let share_of_voice_s = match kind {
+        EventKind::Loop => None,
+        EventKind::Interrupt { share_of_voice_s } if zone == main && (1..=HOUR_S).contains(share_of_voice_s) => Some(*share_of_voice_s),
+        EventKind::Interrupt { .. } => {
+            return Err(wrong(format!("{at}.kind"), "interrupts the main zone, for 1 to 3600 seconds per hour"));
+        }
+    };
     Ok(Event {
         id: id.clone(),
         zone: zone.clone(),
@@ -170,7 +218,45 @@ fn read_event(event: &ScheduleEvent, layout: &Layout, at: &str) -> Result<Event,
         day_part: day_part.as_ref().map(|part| read_day_part(part, &format!("{at}.day_part"))).transpose()?,
         criteria: criteria.clone(),
         plays_per_hour_max: (*max_plays_per_hour > 0).then_some(*max_plays_per_hour),
+        clock: *clock,
+        share_of_voice_s,
+        recurrence: recurrence.as_ref().map(|rule| read_recurrence(rule, (*from, *to), &format!("{at}.recurrence"))).transpose()?,
+        playlist: playlist.clone(),
     })
+}
+
+fn check_picture(content: &Content, offer: Option<OfferId>, duration_s: u32, at: &str) -> Result<(), ProgrammeError> {
+    if !DURATION_S.contains(&duration_s) {
+        return Err(wrong(format!("{at}.duration_s"), "must be 1 to 86400"));
+    }
+    if content.class == ContentClass::P2 && (content.segment.is_none() || offer.is_none()) {
+        return Err(wrong(format!("{at}.content"), "of class P2 must name its segment and an offer, which K1 and K2 count"));
+    }
+    if let Some(segment) = &content.segment {
+        SegmentId::parse(segment).map_err(|error| wrong(format!("{at}.content.segment"), error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// Beginning and end of the first occurrence.
+type First = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
+fn read_recurrence(wire: &aisle_schemas::screen::Recurrence, first: First, at: &str) -> Result<Recurrence, ProgrammeError> {
+    let aisle_schemas::screen::Recurrence { every, n, until, weekdays, monthly } = wire;
+    let (Some(from), Some(to)) = first else {
+        return Err(wrong(at, "needs from and to, the first time"));
+    };
+    if to <= from || to - from > TimeDelta::days(LENGTH_DAYS_MAX) {
+        return Err(wrong(at, format!("each time must end after it begins, within {LENGTH_DAYS_MAX} days")));
+    }
+    if !(1..=N_MAX).contains(n) {
+        return Err(wrong(format!("{at}.n"), format!("must be 1 to {N_MAX}")));
+    }
+    if weekdays.iter().any(|day| !(1..=7).contains(day)) {
+        return Err(wrong(format!("{at}.weekdays"), "must be 1 (Monday) to 7"));
+    }
+    let weekdays = weekdays.iter().map(|day| u32::from(*day) - 1).collect();
+    Ok(Recurrence { every: *every, n: *n, until: *until, weekdays, monthly: *monthly })
 }
 
 fn read_day_part(wire: &aisle_schemas::screen::DayPart, at: &str) -> Result<DayPart, ProgrammeError> {

@@ -6,12 +6,14 @@ use aisle_node_core::ids::{CategoryId, EventSlug, LayoutZoneId, OfferId, ScreenI
 use aisle_node_core::signage::facts::Fact;
 use aisle_node_core::signage::plan::{LeftOut, Why, event_of};
 use aisle_node_core::signage::play::PlayCounts;
-use aisle_node_core::signage::{Facts, Inputs, Loop, Programme, next_deadline, plan};
+use aisle_node_core::signage::{Emergency, Facts, Inputs, Loop, Programme, next_deadline, plan};
 use aisle_schemas::content::{Content, ContentClass, Currency, Money, SurfaceKind};
 use aisle_schemas::ids::CampaignId;
 use aisle_schemas::offer::{Offer, OfferTarget, Product, Variant};
+use aisle_schemas::product::ProductSheet;
 use aisle_schemas::screen::{
-    Condition, Criterion, DayPart, Layout, LayoutZone, LayoutZoneKind, OfferSubscription, PlayRule, ScheduleEvent, ScreenProgramme,
+    Condition, Criterion, DayPart, EventClock, EventKind, Layout, LayoutZone, LayoutZoneKind, OfferSubscription, PlayRule, ScheduleEvent,
+    ScreenProgramme,
 };
 use aisle_schemas::text::LocalText;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -19,9 +21,9 @@ use proptest::prelude::*;
 
 use super::at;
 
-const NOW: i64 = 1_764_000_000;
+pub(super) const NOW: i64 = 1_764_000_000;
 
-fn content(class: ContentClass, headline: &str) -> Content {
+pub(super) fn content(class: ContentClass, headline: &str) -> Content {
     Content {
         class,
         headline: LocalText::new(headline, headline),
@@ -33,11 +35,11 @@ fn content(class: ContentClass, headline: &str) -> Content {
     }
 }
 
-fn zone_of(id: &str, kind: LayoutZoneKind, y: u32) -> LayoutZone {
+pub(super) fn zone_of(id: &str, kind: LayoutZoneKind, y: u32) -> LayoutZone {
     LayoutZone { id: LayoutZoneId::parse(id).unwrap(), kind, x: 0, y, w: 1_920, h: 500 }
 }
 
-fn event(id: &str) -> ScheduleEvent {
+pub(super) fn event(id: &str) -> ScheduleEvent {
     ScheduleEvent {
         id: EventSlug::parse(id).unwrap(),
         zone: LayoutZoneId::parse("main").unwrap(),
@@ -51,10 +53,14 @@ fn event(id: &str) -> ScheduleEvent {
         day_part: None,
         criteria: vec![],
         max_plays_per_hour: 0,
+        clock: EventClock::Programme,
+        kind: EventKind::Loop,
+        recurrence: None,
+        playlist: None,
     }
 }
 
-fn programme(events: Vec<ScheduleEvent>) -> ScreenProgramme {
+pub(super) fn programme(events: Vec<ScheduleEvent>) -> ScreenProgramme {
     ScreenProgramme {
         screen: ScreenId::parse("window-1").unwrap(),
         name: LocalText::new("Fenster", "Window"),
@@ -68,14 +74,16 @@ fn programme(events: Vec<ScheduleEvent>) -> ScreenProgramme {
         subscription: None,
         fallback: content(ContentClass::P0, "brand"),
         media: vec![],
+        sync: None,
+        label: None,
     }
 }
 
-fn offer_id(n: u8) -> OfferId {
+pub(super) fn offer_id(n: u8) -> OfferId {
     OfferId::new(u64::from(n), [n; 10])
 }
 
-fn offer(n: u8) -> Offer {
+pub(super) fn offer(n: u8) -> Offer {
     let price = Money { minor: 199, currency: Currency::Eur };
     Offer {
         offer: offer_id(n),
@@ -101,42 +109,55 @@ fn offer(n: u8) -> Offer {
 }
 
 /// What a plan depends on, owned.
-struct World {
-    offers: BTreeMap<OfferId, Offer>,
-    facts: Facts,
-    plays: PlayCounts,
-    zone_state: ZoneState,
+pub(super) struct World {
+    pub offers: BTreeMap<OfferId, Offer>,
+    pub facts: Facts,
+    pub plays: PlayCounts,
+    pub zone_state: ZoneState,
+    pub label: Option<ProductSheet>,
+    pub emergency: Option<Emergency>,
 }
 
 impl World {
-    fn with(offers: Vec<Offer>) -> Self {
+    pub fn with(offers: Vec<Offer>) -> Self {
         Self {
             offers: offers.into_iter().map(|offer| (offer.offer, offer)).collect(),
             facts: Facts::default(),
             plays: PlayCounts::default(),
             zone_state: ZoneState::unknown(),
+            label: None,
+            emergency: None,
         }
     }
 
-    fn inputs(&self, now: DateTime<Utc>) -> Inputs<'_> {
-        let Self { offers, facts, plays, zone_state } = self;
-        Inputs { offers, facts, plays, zone_state, zone: chrono_tz::Europe::Berlin, now }
+    pub fn inputs(&self, now: DateTime<Utc>) -> Inputs<'_> {
+        let Self { offers, facts, plays, zone_state, label, emergency } = self;
+        Inputs {
+            offers,
+            facts,
+            plays,
+            zone_state,
+            label: label.as_ref(),
+            emergency: emergency.as_ref(),
+            zone: chrono_tz::Europe::Berlin,
+            now,
+        }
     }
 
-    fn plan(&self, programme: &ScreenProgramme, now: DateTime<Utc>) -> Loop {
+    pub fn plan(&self, programme: &ScreenProgramme, now: DateTime<Utc>) -> Loop {
         plan(&Programme::try_from(programme).unwrap(), &self.inputs(now))
     }
 
-    fn deadline(&self, programme: &ScreenProgramme, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    pub fn deadline(&self, programme: &ScreenProgramme, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         next_deadline(&Programme::try_from(programme).unwrap(), &self.inputs(now))
     }
 }
 
-fn main_of(planned: &Loop) -> Vec<&str> {
+pub(super) fn main_of(planned: &Loop) -> Vec<&str> {
     planned.zones.iter().find(|zone| zone.zone.as_str() == "main").unwrap().items.iter().map(|item| item.event.as_str()).collect()
 }
 
-fn denied(planned: &Loop) -> Vec<(&str, LeftOut)> {
+pub(super) fn denied(planned: &Loop) -> Vec<(&str, LeftOut)> {
     planned.denied.iter().map(|denied| (denied.event.as_str(), denied.reason)).collect()
 }
 

@@ -2,7 +2,7 @@
 use aisle_node_core::ids::{BootId, EventSlug, LayoutZoneId, ScreenId};
 use aisle_node_core::signage::PlayLog;
 use aisle_node_core::signage::play::{BOOTS_MAX, PlayCounts, ReportRefusal};
-use aisle_schemas::screen::{DisplayPower, Play, PlayOutcome, PlayRule};
+use aisle_schemas::screen::{DisplayPower, Play, PlayDetail, PlayOutcome, PlayRule};
 
 use super::at;
 
@@ -29,6 +29,7 @@ fn play(seq: u64) -> Play {
         clock_synced: true,
         outcome: PlayOutcome::Complete,
         display_power: DisplayPower::On,
+        detail: PlayDetail::default(),
     }
 }
 

@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aisle_schemas::ids::{BootId, ScreenId, StoreId};
-use aisle_schemas::screen::{DisplayPower, PlanItem, Play, PlayAck, PlayOutcome, PlayReport, ScreenCommand, ScreenPlan, ScreenState};
+use aisle_schemas::screen::{
+    DisplayPower, PlanItem, Play, PlayAck, PlayDetail, PlayOutcome, PlayReport, ScreenCommand, ScreenPlan, ScreenState,
+};
 use aisle_schemas::topic::Topic;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -105,6 +107,7 @@ impl Screen {
             clock_synced: true,
             outcome: PlayOutcome::Complete,
             display_power: DisplayPower::On,
+            detail: PlayDetail::default(),
         });
         true
     }

@@ -10,7 +10,7 @@ use aisle_schemas::ids::{
     BootId, EventId, EventSlug, LayoutZoneId, NodeId, OfferId, PassId, ScreenId, TouchpointId, VisitId, VisitToken, ZoneId,
 };
 use aisle_schemas::record::Body;
-use aisle_schemas::screen::{DisplayPower, Play, PlayOutcome, PlayRule};
+use aisle_schemas::screen::{DisplayPower, Play, PlayDetail, PlayOutcome, PlayRule};
 use aisle_schemas::sync::Stream;
 use aisle_schemas::visit::{CheckInMethod, CheckInRefused, CloseReason, Hlc, VisitClosed, VisitOpened, VisitSeen, VisitSignal};
 use bytes::Bytes;
@@ -197,6 +197,7 @@ impl Traffic {
                     clock_synced: true,
                     outcome: PlayOutcome::Complete,
                     display_power: DisplayPower::On,
+                    detail: PlayDetail::default(),
                 };
                 (Body::PlayLogged(Box::new(body)), subject, Fact::Played)
             }

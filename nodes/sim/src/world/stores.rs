@@ -4,7 +4,7 @@ use aisle_schemas::{
     content::{Content, ContentClass},
     ids::{DeviceId, DisplayId, EventSlug, LayoutZoneId, NodeId, NodeName, ScreenId, StoreId, TenantId, TouchpointId, ZoneId},
     nfc::NfcProgramme,
-    screen::{Layout, LayoutZone, LayoutZoneKind, OfferSubscription, ScheduleEvent, ScreenProgramme},
+    screen::{EventClock, EventKind, Layout, LayoutZone, LayoutZoneKind, OfferSubscription, ScheduleEvent, ScreenProgramme},
     store::{DevicePlan, StoreProfile, ZonePlan},
     text::LocalText,
     topic::DeviceKind,
@@ -159,6 +159,8 @@ pub fn screens() -> Vec<ScreenProgramme> {
                 subscription: Some(OfferSubscription { categories: Vec::new(), duration_s: OFFER_S, offers_max: OFFERS_MAX }),
                 fallback: brand(),
                 media: vec![],
+                sync: None,
+                label: None,
             }
         })
         .collect()
@@ -216,6 +218,10 @@ fn welcome(main: &LayoutZoneId) -> ScheduleEvent {
         day_part: None,
         criteria: Vec::new(),
         max_plays_per_hour: 0,
+        clock: EventClock::Programme,
+        kind: EventKind::Loop,
+        recurrence: None,
+        playlist: None,
     }
 }
 

@@ -5,8 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::emergency::EmergencyState;
 use crate::ids::{CustomerId, DeviceId, EventId, NodeId, StoreId};
-use crate::log::{LossReason, NodeReport};
+use crate::log::{LossReason, NodeAlarm, NodeReport};
 use crate::nfc::NfcReport;
 use crate::screen::{ScreenCommandKind, ScreenReport};
 use crate::store::{StoreProfile, ZoneReport};
@@ -23,6 +24,8 @@ pub struct StoreLive {
     pub displays: Vec<NfcReport>,
     /// Each reported device; what a store said before its line was lost is not what is so now.
     pub devices: Vec<DeviceLink>,
+    /// None where the store has never had a set.
+    pub emergency: Option<EmergencyState>,
     pub at: DateTime<Utc>,
 }
 
@@ -113,6 +116,16 @@ pub struct NodeHealth {
     pub reclaim: bool,
     /// What it last said of itself.
     pub report: Option<NodeReport>,
+    /// What the cloud sees of it, which it cannot say itself. Sorted by alarm, each at most once.
+    #[serde(default)]
+    pub seen: Vec<SeenAlarm>,
+    /// By how many seconds its clock was ahead of the cloud's when it was last heard; negative where it was behind.
+    #[serde(default)]
+    #[ts(type = "number | null")]
+    pub clock_skew_s: Option<i64>,
+    /// When its newest certificate ends; none where the cloud gave it none.
+    #[serde(default)]
+    pub certificate_until: Option<DateTime<Utc>>,
     pub losses: Vec<LossView>,
     pub held: Vec<HeldStream>,
     /// Documents whose newest revision is neither applied nor rejected there, and when the oldest of these was written (AS-076).
@@ -126,6 +139,14 @@ pub struct NodeHealth {
     pub overrides: Vec<OverrideView>,
     /// Orders that it has not applied.
     pub orders_waiting: u32,
+}
+
+/// An alarm that the cloud raises about a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct SeenAlarm {
+    pub alarm: NodeAlarm,
+    /// When it was seen last.
+    pub at: DateTime<Utc>,
 }
 
 /// A document that a store rejected.

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::emergency::EmergencySet;
 use crate::ids::{CustomerId, EventId, StoreId};
 use crate::nfc::NfcProgramme;
 use crate::screen::ScreenProgramme;
@@ -15,6 +16,7 @@ use crate::screen::ScreenProgramme;
 pub enum RolloutBody {
     Screen(Box<ScreenProgramme>),
     Nfc(Box<NfcProgramme>),
+    Emergency(Box<EmergencySet>),
 }
 
 /// How far a wave goes.

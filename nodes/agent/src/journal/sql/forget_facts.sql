@@ -1,0 +1,1 @@
+DELETE FROM fact WHERE expires_at <= $1

@@ -1,0 +1,1 @@
+SELECT active, shown FROM emergency
