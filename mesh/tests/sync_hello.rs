@@ -9,7 +9,7 @@ use aisle_mesh::sync::{
     log::{EpochReason, Logged, SendState, StreamState},
     owner_peer::*,
     receiver::Arrival,
-    turn::{Moment, Turn},
+    turn::{Counted, Moment, Turn},
 };
 use aisle_schemas::{limits::CLONE_QUIET, sync::*};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -212,19 +212,33 @@ fn as_072_an_owner_sends_nothing_before_a_hello_in_its_own_term_and_then_what_li
     // A session that an earlier owner opened is none of this one's.
     let cursors = [(Stream::Order, Seq::new(10))].into_iter().collect();
     let body = Box::new(Ack { code: AckCode::Ok, cursors, nack: PerStream::default(), credit: None, pending: None });
-    let message = FromNodeMessage::Ack { session: session(11), epoch: epoch(4), body };
+    let message = FromNodeMessage::Ack { session: session(11), epoch: epoch(4), said_at: at(0), body };
     let out = give(OwnerInput::Message { arrival: Arrival(1), message });
     let asks = |output: &OwnerOutput| matches!(output, OwnerOutput::Publish(ToNode::Ack { body, .. }) if body.code == AckCode::Hello);
     assert!(out.iter().any(asks) && !loads(&out), "{out:?}");
 
-    let message = FromNodeMessage::Hello { session: session(11), epoch: epoch(3), body: Box::new(request().hello) };
+    let message = FromNodeMessage::Hello { session: session(11), epoch: epoch(3), said_at: at(5), body: Box::new(request().hello) };
     let out = give(OwnerInput::Message { arrival: Arrival(2), message });
     let [OwnerOutput::DecideHello { ticket, .. }] = out[..] else { panic!("{out:?}") };
     let seen = row().seen.map(|seen| SeenNode { session: session(11), ..seen });
     let outcome = Box::new(HelloOutcome { decision: decided(|_, _| {}), seen, down: down() });
     let out = give(OwnerInput::HelloDecided { ticket, outcome });
+    let touched = |output: &OwnerOutput| matches!(output, OwnerOutput::Touch { said_at, .. } if *said_at == at(5));
+    assert!(out.iter().any(touched), "an opened session tells what the node's clock said");
     let loaded =
         out.iter().find_map(|output| if let OwnerOutput::Load { session, request } = output { Some((*session, *request)) } else { None });
     let (of, wanted) = loaded.expect("what was logged is loaded");
     assert_eq!((of, wanted.stream, wanted.epoch, wanted.after), (session(11), Stream::Order, epoch(4), Seq::new(10)));
+
+    // An acknowledgement of another incarnation of the log is of other records, whatever its numbers (AS-047).
+    let mut acknowledged = |epoch| {
+        let cursors = [(Stream::Order, Seq::new(10))].into_iter().collect();
+        let body = Box::new(Ack { code: AckCode::Ok, cursors, nack: PerStream::default(), credit: None, pending: None });
+        let message = FromNodeMessage::Ack { session: session(11), epoch, said_at: at(6), body };
+        give(OwnerInput::Message { arrival: Arrival(3), message })
+    };
+    let stale = |out: &[OwnerOutput]| out.iter().any(|output| matches!(output, OwnerOutput::Count(Counted::Stale)));
+    let out = acknowledged(epoch(3));
+    assert!(stale(&out) && !out.iter().any(|output| matches!(output, OwnerOutput::CommitAcked { .. })), "{out:?}");
+    assert!(!stale(&acknowledged(epoch(4))));
 }

@@ -349,7 +349,7 @@ async fn a_revoked_certificate_is_cut_off_at_once_and_its_successor_is_let_in() 
 
 #[tokio::test]
 async fn silent_connections_beyond_every_limit_keep_no_node_out() {
-    // More than the handshakes that may be under way, and more than the clients that this broker takes.
+    // More than the clients that this broker takes.
     const SILENT: usize = 400;
     let pki = Pki::new();
     let world = start(Kind::Embedded, &pki, &[]).await.unwrap();
@@ -358,11 +358,6 @@ async fn silent_connections_beyond_every_limit_keep_no_node_out() {
         silent.push(tokio::net::TcpStream::connect(world.broker.address()).await.unwrap());
     }
     Client::connected(&world, NODE, pki.client(&pki.held(NODE))).await;
-    // The first has given way to those behind it.
-    let mut first = silent.remove(0);
-    let mut nothing = [0];
-    let read = tokio::time::timeout(PATIENCE, tokio::io::AsyncReadExt::read(&mut first, &mut nothing)).await.unwrap();
-    assert!(!matches!(read, Ok(1..)), "{read:?}");
     drop(silent);
     world.broker.stop().await;
 }

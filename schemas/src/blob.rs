@@ -5,6 +5,7 @@
 
 use std::{fmt, str::FromStr};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
@@ -188,33 +189,71 @@ pub fn image_of(content: &Content) -> Option<&str> {
     content.image.as_deref()
 }
 
-/// Makes the `authorization` header with which a node fetches a blob. It is good for this node and blob alone, which is why it needs no time:
-/// whoever could repeat it gets bytes that a screen shows to everybody.
-pub fn authorization(node: &NodeId, key: &StoreKey, hash: &ContentHash) -> String {
-    format!("{SCHEME}{node} {}", hex::encode(key.content_proof(&claim(node, hash))))
+/// How far a proof's time may lie from the cloud's. It bounds how long a header that somebody overheard can be shown again; a box whose clock is
+/// a day off still fetches.
+pub const PROOF_SKEW_MAX: TimeDelta = TimeDelta::hours(26);
+
+/// What a node signs to fetch a blob: itself, the blob and the time.
+pub fn claim(node: &NodeId, hash: &ContentHash, at: DateTime<Utc>) -> String {
+    format!("{node} {hash} {}", at.timestamp())
 }
 
-/// Who claims to fetch, and the proof to be checked with the store's key.
+/// The `authorization` header of a node without a certificate, which only one machine can live with: whoever has the store's key can make it.
+pub fn authorization(node: &NodeId, key: &StoreKey, hash: &ContentHash, at: DateTime<Utc>) -> String {
+    format!("{SCHEME}{node} {} {}", at.timestamp(), hex::encode(key.content_proof(&claim(node, hash, at))))
+}
+
+/// The `authorization` header of a node with a certificate. `signature` is of [`claim`], under the certificate's key, which never leaves the box.
+pub fn certified_authorization(node: &NodeId, at: DateTime<Utc>, fingerprint: &[u8; 32], signature: &[u8]) -> String {
+    format!("{SCHEME}{node} {} {}:{}", at.timestamp(), hex::encode(fingerprint), hex::encode(signature))
+}
+
+/// How a node proves who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// Under the store's key.
+    StoreKey(Vec<u8>),
+    /// Under the key of this certificate, by its SHA-256.
+    Certificate { fingerprint: [u8; 32], signature: Vec<u8> },
+}
+
+/// Who claims to fetch, when by its own clock, and the proof to be checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetcher {
     pub node: NodeId,
-    proof: Vec<u8>,
+    pub at: DateTime<Utc>,
+    pub proof: Proof,
 }
 
 impl Fetcher {
     /// Reads the header; `None` where it is another scheme or unreadable.
     pub fn parse(header: &str) -> Option<Self> {
-        let (node, proof) = header.strip_prefix(SCHEME)?.split_once(' ')?;
-        Some(Self { node: NodeId::parse(node).ok()?, proof: hex::decode(proof).ok()? })
+        let mut parts = header.strip_prefix(SCHEME)?.splitn(3, ' ');
+        let (node, at, proof) = (parts.next()?, parts.next()?, parts.next()?);
+        let proof = match proof.split_once(':') {
+            None => Proof::StoreKey(hex::decode(proof).ok()?),
+            Some((fingerprint, signature)) => {
+                Proof::Certificate { fingerprint: hex::decode(fingerprint).ok()?.try_into().ok()?, signature: hex::decode(signature).ok()? }
+            }
+        };
+        let at = DateTime::from_timestamp(at.parse().ok()?, 0)?;
+        Some(Self { node: NodeId::parse(node).ok()?, at, proof })
+    }
+    /// Whether the node made the proof within [`PROOF_SKEW_MAX`] of this instant.
+    pub fn is_fresh(&self, now: DateTime<Utc>) -> bool {
+        (now - self.at).abs() <= PROOF_SKEW_MAX
+    }
+    /// What was signed for this blob.
+    pub fn claim(&self, hash: &ContentHash) -> String {
+        claim(&self.node, hash, self.at)
     }
     /// Whether the node that it names knows the store's key.
     pub fn is_proven(&self, key: &StoreKey, hash: &ContentHash) -> bool {
-        key.is_content_proof(&claim(&self.node, hash), &self.proof)
+        match &self.proof {
+            Proof::StoreKey(proof) => key.is_content_proof(&self.claim(hash), proof),
+            Proof::Certificate { .. } => false,
+        }
     }
-}
-
-fn claim(node: &NodeId, hash: &ContentHash) -> String {
-    format!("{node} {hash}")
 }
 
 #[cfg(test)]
@@ -228,7 +267,8 @@ mod tests {
     #[test]
     fn a_proof_is_good_for_its_node_and_blob_alone() {
         let (key, hash) = (StoreKey::new([3; 32]), ContentHash::of(b"picture"));
-        let header = authorization(&node("acme.s1.n1"), &key, &hash);
+        let at = |s: i64| DateTime::from_timestamp(1_795_511_520 + s, 0).unwrap();
+        let header = authorization(&node("acme.s1.n1"), &key, &hash, at(0));
         let fetcher = Fetcher::parse(&header).unwrap();
         assert_eq!(fetcher.node, node("acme.s1.n1"));
         assert!(fetcher.is_proven(&key, &hash));
@@ -236,7 +276,25 @@ mod tests {
         assert!(!fetcher.is_proven(&StoreKey::new([4; 32]), &hash));
         let other = Fetcher::parse(&header.replace("n1", "n2")).unwrap();
         assert!(!other.is_proven(&key, &hash));
-        for broken in ["", "Bearer x", "Aisle-Node acme.s1.n1", "Aisle-Node acme 00", "Aisle-Node acme.s1.n1 zz"] {
+        let later = Fetcher::parse(&header.replace("1795511520", "1795511521")).unwrap();
+        assert!(!later.is_proven(&key, &hash), "nor for another time");
+        let day = 86_400;
+        assert!(fetcher.is_fresh(at(day)) && fetcher.is_fresh(at(-day)), "a clock may be a day off");
+        assert!(!fetcher.is_fresh(at(2 * day)) && !fetcher.is_fresh(at(-2 * day)));
+        let certified = certified_authorization(&node("acme.s1.n1"), at(0), &[7; 32], &[1, 2, 3]);
+        let certified = Fetcher::parse(&certified).unwrap();
+        assert_eq!(certified.proof, Proof::Certificate { fingerprint: [7; 32], signature: vec![1, 2, 3] });
+        assert_eq!(certified.claim(&hash), fetcher.claim(&hash));
+        assert!(!certified.is_proven(&key, &hash), "a certificate is not the store's key");
+        for broken in [
+            "",
+            "Bearer x",
+            "Aisle-Node acme.s1.n1",
+            "Aisle-Node acme 1 00",
+            "Aisle-Node acme.s1.n1 1 zz",
+            "Aisle-Node acme.s1.n1 x 00",
+            "Aisle-Node acme.s1.n1 1 00:00",
+        ] {
             assert_eq!(Fetcher::parse(broken), None, "{broken}");
         }
     }

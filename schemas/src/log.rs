@@ -98,12 +98,22 @@ pub enum NodeAlarm {
     IdentityInUse,
     /// The clock differs from the cloud's by more than 30 s (AS-094).
     ClockOff,
-    /// The certificate ends within its renewal time, or has ended (AS-107).
+    /// The certificate ends within 30 days: its renewal has failed for as long (AS-107).
     CertificateDue,
+    /// The certificate has ended: the store works, the cloud does not hear it (AS-107).
+    CertificateExpired,
     /// The disk was set back, and the log has begun a new epoch (AS-065).
     DiskBehind,
     /// The cloud holds back a stream of poisoned records (AS-050).
     StreamHeld,
+    /// A box with an older state of this disk called while the box itself was heard (AS-066).
+    CloneSuspected,
+    /// Another history of this node was accepted; an operator must re-claim it (AS-067).
+    Superseded,
+    /// Another node is active for the store (AS-067).
+    Replaced,
+    /// Its software says what this cloud does not know (AS-103).
+    Unsupported,
     #[serde(other)]
     Unknown,
 }

@@ -10,6 +10,7 @@ pub mod eventually;
 pub mod ports;
 pub mod process;
 pub mod services;
+pub mod small_disk;
 pub mod stranger;
 pub mod world;
 

@@ -12,8 +12,13 @@ const ALARMS: Readonly<Record<NodeAlarm, { key: TextKey; tone: Tone }>> = {
   identity_in_use: { key: "alarm.identity_in_use", tone: "danger" },
   clock_off: { key: "alarm.clock_off", tone: "warning" },
   certificate_due: { key: "alarm.certificate_due", tone: "warning" },
+  certificate_expired: { key: "alarm.certificate_expired", tone: "danger" },
   disk_behind: { key: "alarm.disk_behind", tone: "warning" },
   stream_held: { key: "alarm.stream_held", tone: "danger" },
+  clone_suspected: { key: "alarm.clone_suspected", tone: "danger" },
+  superseded: { key: "alarm.superseded", tone: "danger" },
+  replaced: { key: "alarm.replaced", tone: "warning" },
+  unsupported: { key: "alarm.unsupported", tone: "danger" },
   unknown: { key: "alarm.unknown", tone: "warning" },
 };
 const LOSSES: Readonly<Record<LossKind, TextKey>> = {
@@ -41,8 +46,22 @@ export const loss = (kind: LossKind): TextKey => (Object.hasOwn(LOSSES, kind) ? 
 export const rejection = (code: string): TextKey | undefined => (Object.hasOwn(REJECTED, code) ? REJECTED[code] : undefined);
 export const stream = (name: string): TextKey | undefined => (Object.hasOwn(STREAMS, name) ? STREAMS[name] : undefined);
 
-/** What the node says is wrong, beyond what stands beside it anyway. */
-export const alarms = ({ report, held }: NodeHealth): readonly NodeAlarm[] => (report?.alarms ?? []).filter((code) => code !== "stream_held" || held.length === 0);
+/** What is wrong, as the node says and as the cloud sees it, each once and the worst first; without what stands beside it anyway. */
+export function alarms({ report, seen, held }: NodeHealth): readonly NodeAlarm[] {
+  const all = new Set([...(report?.alarms ?? []), ...seen.map((one) => one.alarm)]);
+  if (held.length > 0) all.delete("stream_held");
+  // A certificate that has ended needs no word that it will.
+  if (all.has("certificate_expired")) all.delete("certificate_due");
+  const codes = [...all];
+  return [...codes.filter((code) => alarm(code).tone === "danger"), ...codes.filter((code) => alarm(code).tone !== "danger")];
+}
+
+/** By how much a clock is off, in the largest unit that it fills: "1 day". */
+export function skew(seconds: number, locale: Locale): string {
+  const whole = Math.abs(seconds);
+  const [unit, length] = whole >= 86_400 ? (["day", 86_400] as const) : whole >= 3_600 ? (["hour", 3_600] as const) : whole >= 60 ? (["minute", 60] as const) : (["second", 1] as const);
+  return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long", maximumFractionDigits: 0 }).format(Math.round(whole / length));
+}
 
 /** A hole is what the node says it lost, seen from the other end: counting both would tell it twice. */
 export function lostRecords(losses: readonly LossView[]): number {

@@ -8,15 +8,18 @@ use std::collections::HashMap;
 use aisle_schemas::{
     document::{Override, override_key},
     event::Event,
-    http::cloud::{Fleet, HeldStream, LossView, NodeHealth, OverrideView, RejectedDocument},
+    http::cloud::{Fleet, HeldStream, LossView, NodeHealth, NodeState, OverrideView, RejectedDocument, SeenAlarm},
     ids::NodeId,
-    log::NodeReport,
+    limits::CLOCK_SKEW_MAX,
+    log::{NodeAlarm, NodeReport},
     record::{Body, NODE_SELF, REPORTED_SET},
 };
 use aisle_store::{
     Db, StoreError,
     down::{self, Behind},
-    down_status, hold, loss, node, quarantine,
+    down_status, enrolment, hold, loss,
+    node::{self, NodeRow},
+    node_alarm, quarantine,
     reported::{self, ReportedRow},
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -27,6 +30,41 @@ use crate::{live_store, settings::Settings};
 const QUARANTINE_SHOWN: u32 = 200;
 /// Rejected documents, and overrides, that it lists of all stores together.
 const DOCUMENTS_SHOWN: u32 = 1_000;
+
+/// How long it is shown that a box called which may be a copy: a person looks at least once a day.
+const CALL_SHOWN: TimeDelta = TimeDelta::hours(24);
+/// A certificate with less left is shown. It is renewed from day 30 of 90 (AS-107), so that its renewal has failed for as long.
+const CERTIFICATE_CARE: TimeDelta = TimeDelta::days(30);
+
+/// What the cloud sees of a node that the node cannot say.
+fn seen(row: &NodeRow, noted: Vec<SeenAlarm>, certificate_until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Vec<SeenAlarm> {
+    let stands = |seen: &SeenAlarm| match seen.alarm {
+        // A box that was told so halts, and calls no more until somebody re-claims it.
+        NodeAlarm::Superseded | NodeAlarm::Replaced | NodeAlarm::Unsupported => true,
+        NodeAlarm::CloneSuspected | NodeAlarm::DiskBehind => now - seen.at < CALL_SHOWN,
+        NodeAlarm::StorageNearlyFull
+        | NodeAlarm::StorageFull
+        | NodeAlarm::DiskFull
+        | NodeAlarm::IdentityInUse
+        | NodeAlarm::ClockOff
+        | NodeAlarm::CertificateDue
+        | NodeAlarm::CertificateExpired
+        | NodeAlarm::StreamHeld
+        | NodeAlarm::Unknown => false,
+    };
+    let mut alarms: Vec<SeenAlarm> = noted.into_iter().filter(stands).collect();
+    let is_off = row.clock_skew_s.is_some_and(|skew| skew.unsigned_abs() > CLOCK_SKEW_MAX.as_secs());
+    if let (true, NodeState::Online, Some(at)) = (is_off, row.state, row.seen_at) {
+        alarms.push(SeenAlarm { alarm: NodeAlarm::ClockOff, at });
+    }
+    match certificate_until.filter(|_| row.active) {
+        Some(until) if until < now => alarms.push(SeenAlarm { alarm: NodeAlarm::CertificateExpired, at: now }),
+        Some(until) if until - now < CERTIFICATE_CARE => alarms.push(SeenAlarm { alarm: NodeAlarm::CertificateDue, at: now }),
+        Some(_) | None => {}
+    }
+    alarms.sort_unstable_by_key(|seen| seen.alarm);
+    alarms
+}
 
 fn by_node<T>(rows: Vec<(NodeId, T)>) -> HashMap<NodeId, Vec<T>> {
     let mut map: HashMap<NodeId, Vec<T>> = HashMap::new();
@@ -90,11 +128,17 @@ pub async fn fleet(db: &Db, settings: &Settings, now: DateTime<Utc>) -> Result<F
         by_node(rejected.into_iter().map(|(node, key, code)| (node, RejectedDocument { key, code })).collect());
     let overrides = reported::overrides(connection, DOCUMENTS_SHOWN).await?;
     let mut overrides: HashMap<NodeId, Vec<OverrideView>> = by_node(overrides.into_iter().filter_map(shown).collect());
+    let mut noted: HashMap<NodeId, Vec<SeenAlarm>> = by_node(node_alarm::all(connection).await?);
+    let mut certificates: HashMap<NodeId, DateTime<Utc>> = enrolment::ends(connection).await?.into_iter().collect();
     let (mut nodes, mut health) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
     for row in rows {
         let node = row.node.clone();
         let behind = behind.remove(&node).unwrap_or_default();
+        let certificate_until = certificates.remove(&node);
         health.push(NodeHealth {
+            seen: seen(&row, noted.remove(&node).unwrap_or_default(), certificate_until, now),
+            clock_skew_s: row.clock_skew_s,
+            certificate_until,
             store: node.store.clone(),
             name: settings.store_name(&node.store),
             active: row.active,

@@ -20,13 +20,23 @@ pub struct Refusal {
     field: Option<String>,
     errors: Vec<FieldError>,
     retry_after: Option<Duration>,
+    content_range: Option<u64>,
     source: Option<Arc<anyhow::Error>>,
 }
 
 impl Refusal {
     /// A refusal with a code that callers may act on.
     pub fn new(status: StatusCode, code: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code: code.into(), detail: None, field: None, errors: Vec::new(), retry_after: None, source: None }
+        Self {
+            status,
+            code: code.into(),
+            detail: None,
+            field: None,
+            errors: Vec::new(),
+            retry_after: None,
+            content_range: None,
+            source: None,
+        }
     }
     /// A sentence for people.
     pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
@@ -36,6 +46,11 @@ impl Refusal {
     /// The field at fault: a JSON pointer, header, path or query parameter.
     pub fn field(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());
+        self
+    }
+    /// How much there is, where a range lies outside of it.
+    pub fn of_bytes(mut self, size: u64) -> Self {
+        self.content_range = Some(size);
         self
     }
     /// When to try again.
@@ -114,6 +129,9 @@ impl Refusal {
         if let Some(wait) = self.retry_after {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             response.insert_header((header::RETRY_AFTER, seconds.max(1).to_string()));
+        }
+        if let Some(size) = self.content_range {
+            response.insert_header((header::CONTENT_RANGE, format!("bytes */{size}")));
         }
         let body = serde_json::to_string(&problem).expect("a problem holds only texts and numbers");
         response.content_type("application/problem+json").body(body)

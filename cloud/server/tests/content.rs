@@ -4,16 +4,22 @@
 
 mod common;
 
+use aisle_mesh::tls::{Authority, Certificate, Identity, PrivateKey, SigningRequest};
 use aisle_schemas::{
-    blob::{BLOB_BYTES_MAX, Blob, ContentHash, MediaType, authorization},
+    blob::{BLOB_BYTES_MAX, Blob, ContentHash, MediaType, authorization, certified_authorization, claim},
     event::Event,
     http::cloud::OfferView,
-    ids::NodeId,
+    ids::{EventId, NodeId},
     offer::Offer,
 };
-use aisle_store::down;
+use aisle_store::{
+    Db, down,
+    enrolment::{self, Giving, NewCertificate, NewClaim},
+};
+use chrono::TimeDelta;
 use common::{AGENT, MARKETER, OTHER_STORE, Person, STORE, TestCloud, draft, product, store_key};
 use reqwest::{Method, Response};
+use secrecy::ExposeSecret;
 
 fn picture(bytes: usize) -> Vec<u8> {
     let mut picture = b"\x89PNG\r\n\x1a\n".to_vec();
@@ -34,7 +40,7 @@ async fn fetch(cloud: &TestCloud, node: &NodeId, key_of: &str, hash: ContentHash
     let stranger = cloud.stranger();
     let request = stranger
         .request(Method::GET, &format!("/v1/content/{hash}"))
-        .header("authorization", authorization(node, &store_key(key_of), &hash));
+        .header("authorization", authorization(node, &store_key(key_of), &hash, cloud.now()));
     let request = if let Some(range) = range { request.header("range", range) } else { request };
     request.send().await.unwrap()
 }
@@ -80,9 +86,13 @@ async fn as_079_a_node_fetches_with_ranges_by_its_own_proof_and_nobody_by_anothe
         assert_eq!(header(&part, "content-range"), format!("bytes {first}-{last}/600008"));
         assert_eq!(part.bytes().await.unwrap(), bytes[first..=last], "{range}");
     }
-    assert_eq!(fetch(&cloud, &node, STORE, blob.sha256, Some("bytes=600008-")).await.status(), 416);
+    let outside = fetch(&cloud, &node, STORE, blob.sha256, Some("bytes=600008-")).await;
+    assert_eq!((outside.status().as_u16(), header(&outside, "content-range").as_str()), (416, "bytes */600008"));
 
     assert_eq!(fetch(&cloud, &node, OTHER_STORE, blob.sha256, None).await.status(), 403, "another store's key");
+    let old = cloud.stranger().request(Method::GET, &format!("/v1/content/{}", blob.sha256));
+    let old = old.header("authorization", authorization(&node, &store_key(STORE), &blob.sha256, cloud.now() - TimeDelta::days(2)));
+    assert_eq!(old.send().await.unwrap().status(), 403, "a proof is not good for ever");
     let unknown: NodeId = format!("aisle.{STORE}.n9").parse().unwrap();
     assert_eq!(fetch(&cloud, &unknown, STORE, blob.sha256, None).await.status(), 403, "not enrolled");
     let other_tenant: NodeId = format!("else.{STORE}.n1").parse().unwrap();
@@ -117,4 +127,53 @@ async fn a_published_offer_names_size_and_type_of_its_picture_and_one_that_is_no
         down::document(&mut db.read().await.unwrap(), &cloud.node(STORE), &format!("offer/{}", made.offer)).await.unwrap().unwrap();
     let sent: Offer = Event::parse(&stored).unwrap().data().unwrap();
     assert_eq!(sent.media, [blob]);
+}
+
+/// A certificate for a node, as a claim gives it, and its key.
+async fn certified(cloud: &TestCloud, db: &Db, node: &NodeId) -> (Certificate, PrivateKey) {
+    let (now, number) = (cloud.now(), rand::random::<u64>());
+    let authority_key = PrivateKey::generate().unwrap();
+    let made = Authority::create(&authority_key, now, rand::random()).unwrap();
+    let authority = Authority::from_pem(&made, authority_key.to_pem().expose_secret()).unwrap();
+    let (identity, key) = (Identity::Node(node.clone()), PrivateKey::generate().unwrap());
+    let request = SigningRequest::from_pem(&key.request(&identity).unwrap()).unwrap();
+    let pem = authority.certify(&identity, &request, now, rand::random()).unwrap();
+    let certificate = Certificate::from_pem(&pem).unwrap();
+    let hash = certificate.fingerprint;
+    let audit = || EventId::new(number >> 20, rand::random());
+    let claim = NewClaim { hash, node: node.clone(), replaces: None, made_at: now, expires_at: now + TimeDelta::hours(1), audit: audit() };
+    enrolment::put_claim(db, claim).await.unwrap();
+    let given = NewCertificate {
+        fingerprint: certificate.fingerprint,
+        node: node.clone(),
+        serial: certificate.serial.clone(),
+        key_hash: certificate.key_hash(),
+        pem,
+        not_after: certificate.validity.not_after,
+    };
+    enrolment::redeem(db, hash, None, given, Giving { at: now, audit: audit(), random: number }).await.unwrap();
+    (certificate, key)
+}
+
+#[tokio::test]
+async fn as_106_a_box_with_a_certificate_fetches_by_its_key_alone_and_nothing_once_it_is_revoked() {
+    let cloud = TestCloud::start().await;
+    let bytes = picture(1_000);
+    let blob = kept(&cloud.person(MARKETER).await, &bytes).await;
+    let (node, db) = (cloud.node(STORE), cloud.db().await);
+    let (certificate, key) = certified(&cloud, &db, &node).await;
+    let path = format!("/v1/content/{}", blob.sha256);
+    let asks = async |name: &NodeId, signs: &PrivateKey| {
+        let signature = signs.sign(claim(name, &blob.sha256, cloud.now()).as_bytes()).unwrap();
+        let header = certified_authorization(name, cloud.now(), &certificate.fingerprint, &signature);
+        cloud.stranger().request(Method::GET, &path).header("authorization", header).send().await.unwrap()
+    };
+    let answer = asks(&node, &key).await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.bytes().await.unwrap(), bytes);
+    assert_eq!(asks(&node, &PrivateKey::generate().unwrap()).await.status(), 403, "the certificate alone is public");
+    assert_eq!(asks(&cloud.node(OTHER_STORE), &key).await.status(), 403, "it is not another store's");
+    assert_eq!(fetch(&cloud, &node, STORE, blob.sha256, None).await.status(), 403, "the store's key lies on every box that it ever had");
+    enrolment::revoke(&db, node.clone(), cloud.now(), EventId::new(1, rand::random())).await.unwrap().unwrap();
+    assert_eq!(asks(&node, &key).await.status(), 403, "shut out");
 }

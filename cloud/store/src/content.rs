@@ -13,7 +13,7 @@ use crate::{
     audit::{self, Actor, AuditEntry},
     db::{Conn, Db},
     error::StoreError,
-    statement::{FromBytes, Num, Portable, Word, run, word},
+    statement::{FromBytes, Num, Portable, Text, Word, run, word},
 };
 
 /// Bytes of one part: a range reads at most this much that it does not need, and a reader holds no more at a time.
@@ -88,7 +88,15 @@ pub async fn part(conn: &mut Conn, sha256: ContentHash, place: usize) -> Result<
     Ok(row.map(|(bytes,)| bytes))
 }
 
-/// Whether a node is enrolled now: one that was shut out fetches nothing (AS-106).
+/// The certificate with this fingerprint, as PEM, and whose it is; `None` where it was revoked or its node shut out (AS-106).
+pub async fn certificate(conn: &mut Conn, fingerprint: [u8; 32]) -> Result<Option<(NodeId, String)>, StoreError> {
+    let row: Option<(Text<NodeId>, String)> =
+        run!(conn, fetch_optional: (Text<NodeId>, String), "content/certificate.sql", fingerprint.as_slice())?;
+    Ok(row.map(|(Text(node), pem)| (node, pem)))
+}
+
+/// Whether a node is enrolled by the configuration alone. One that has a certificate, or had one, proves itself by it and by nothing else: its
+/// store's key lies on every box that the store ever had.
 pub async fn may_fetch(conn: &mut Conn, node: &NodeId) -> Result<bool, StoreError> {
     let (Num(count),) = run!(conn, fetch_one: (Num<u64>,), "content/may_fetch.sql", node)?;
     Ok(count > 0)

@@ -61,7 +61,7 @@ impl Db {
         } else {
             let pool = |connections| PgPoolOptions::new().max_connections(connections).acquire_timeout(dialect::ACQUIRE_TIMEOUT);
             let work = pool(PG_CONNECTIONS_MAX).connect_with(dialect::pg_options(url)?).await?;
-            migrate::pg(&work).await?;
+            migrate::pg(url).await?;
             Inner::Pg { work, leases: pool(PG_LEASE_CONNECTIONS_MAX).connect_lazy_with(dialect::pg_options(url)?) }
         };
         let salt = i64::from(std::process::id()) & ((1 << PLACE_SALT_BITS) - 1);

@@ -45,6 +45,11 @@ pub(crate) fn pg_options(url: &str) -> Result<PgConnectOptions, sqlx::Error> {
     ]))
 }
 
+/// PostgreSQL, for the connection that migrates: no statement of it is cut short.
+pub(crate) fn pg_migration_options(url: &str) -> Result<PgConnectOptions, sqlx::Error> {
+    Ok(PgConnectOptions::from_str(url)?.application_name("aisle migration").options([("statement_timeout", "0"), ("lock_timeout", "0")]))
+}
+
 /// SQLite: WAL, and an fsync for every commit, because a commit is what we acknowledge.
 pub(crate) fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, sqlx::Error> {
     Ok(SqliteConnectOptions::from_str(url)?

@@ -253,3 +253,9 @@ pub async fn certificates(conn: &mut Conn) -> Result<Vec<CertificateRow>, StoreE
     let row = |(Text(node), enrolled, active, not_after, revoked_at)| CertificateRow { node, enrolled, active, not_after, revoked_at };
     Ok(rows.into_iter().map(row).collect())
 }
+
+/// When the newest certificate of each node ends that was not revoked.
+pub async fn ends(conn: &mut Conn) -> Result<Vec<(NodeId, DateTime<Utc>)>, StoreError> {
+    let rows: Vec<(Text<NodeId>, DateTime<Utc>)> = run!(conn, fetch_all: (Text<NodeId>, DateTime<Utc>), "enrolment/ends.sql")?;
+    Ok(rows.into_iter().map(|(Text(node), until)| (node, until)).collect())
+}

@@ -65,6 +65,8 @@ pub struct NodeRow {
     pub active: bool,
     /// An operator has re-claimed it, and it has not come back yet.
     pub reclaim: bool,
+    /// By how many seconds its clock was ahead of ours when it was last heard.
+    pub clock_skew_s: Option<i64>,
 }
 
 type NodeRead = (
@@ -79,12 +81,26 @@ type NodeRead = (
     Num<u64>,
     bool,
     bool,
+    Option<i64>,
 );
 
 fn node_row(row: NodeRead) -> NodeRow {
-    let (Text(node), Word(state), heard_at, since, software, committed_at, Num(pending), Num(applied), Num(quarantined), active, reclaim) =
-        row;
-    NodeRow { node, state, seen_at: newest(heard_at, committed_at), since, software, pending, applied, quarantined, active, reclaim }
+    let (
+        Text(node),
+        Word(state),
+        heard_at,
+        since,
+        software,
+        committed_at,
+        Num(pending),
+        Num(applied),
+        Num(quarantined),
+        active,
+        reclaim,
+        skew,
+    ) = row;
+    let (seen_at, clock_skew_s) = (newest(heard_at, committed_at), skew);
+    NodeRow { node, state, seen_at, since, software, pending, applied, quarantined, active, reclaim, clock_skew_s }
 }
 
 /// All enrolled nodes, by name.
@@ -181,15 +197,30 @@ pub async fn bring_back(tx: &mut Tx, node: &NodeId, session: Session, at: DateTi
     Ok(run!(tx, execute, "node/back.sql", node, session, at)? > 0)
 }
 
+/// What was heard of a node that commits nothing by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeardNode {
+    pub node: NodeId,
+    pub session: Session,
+    /// By how many seconds its clock is ahead of ours.
+    pub clock_skew_s: i64,
+}
+
 #[derive(Serialize)]
 struct Heard {
     node: String,
     session: String,
+    skew: i64,
 }
 
-/// Renews the presence of nodes that were heard; returns those that had been lost and are back.
-pub async fn touch(tx: &mut Tx, heard: &[(NodeId, Session)], at: DateTime<Utc>) -> Result<Vec<NodeId>, StoreError> {
-    let set: Vec<Heard> = heard.iter().map(|(node, session)| Heard { node: node.to_string(), session: session.to_string() }).collect();
+/// Renews the presence of nodes that were heard, and how wrong their clocks are; returns those that had been lost and are back.
+pub async fn touch(tx: &mut Tx, heard: &[HeardNode], at: DateTime<Utc>) -> Result<Vec<NodeId>, StoreError> {
+    let of = |HeardNode { node, session, clock_skew_s }: &HeardNode| Heard {
+        node: node.to_string(),
+        session: session.to_string(),
+        skew: *clock_skew_s,
+    };
+    let set: Vec<Heard> = heard.iter().map(of).collect();
     run!(tx, execute, pair "node/touch", Json(&set), at)?;
     let back: Vec<(Text<NodeId>,)> = run!(tx, fetch_all: (Text<NodeId>,), pair "node/return", Json(&set), at)?;
     Ok(back.into_iter().map(|(Text(node),)| node).collect())

@@ -26,8 +26,9 @@ use crate::tls::{Certificate, ServerTls};
 
 /// Pause after a failed accept, which means that the process has no file descriptors left for a moment.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Handshakes under way at once: more than two cores finish in a tenth of a second, and some ten MiB.
-const HANDSHAKES_MAX: usize = 256;
+/// Handshakes under way at once. After a broker's restart all stores of a chain come within seconds, some over slow lines: none of these gives way
+/// to the next. 2,048 take some eighty MiB for as long as [`HANDSHAKE_TIMEOUT`].
+const HANDSHAKES_MAX: usize = 2_048;
 /// Longest handshake, and longest wait for a place after it: a satellite's line needs three seconds.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -220,5 +221,26 @@ impl Desk {
 
     fn refuse(&self, account: &str, refusal: Refusal) {
         Refused { bus: self.bus, account, refusal }.emit();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beyond_the_most_handshakes_the_oldest_gives_way_and_those_that_have_ended_make_room() {
+        let mut handshakes = Handshakes::default();
+        let mut under_way: VecDeque<_> = (0..HANDSHAKES_MAX).map(|_| handshakes.begin()).collect();
+        let has_given_way =
+            |handshake: &mut oneshot::Receiver<()>| matches!(handshake.try_recv(), Err(oneshot::error::TryRecvError::Closed));
+        assert!(!under_way.iter_mut().any(has_given_way), "a storm of honest boxes fits");
+        // One in the middle has ended: the next takes its room.
+        drop(under_way.remove(7));
+        under_way.push_back(handshakes.begin());
+        assert!(!under_way.iter_mut().any(has_given_way));
+        let _last = handshakes.begin();
+        let gone: Vec<usize> = under_way.iter_mut().enumerate().filter_map(|(place, one)| has_given_way(one).then_some(place)).collect();
+        assert_eq!(gone, [0], "the oldest");
     }
 }

@@ -178,13 +178,15 @@ pub fn parse_from_node(topic: &str, payload: &Bytes) -> Result<(NodeId, FromNode
     let (node, parsed) = match topic {
         Topic::SyncHello { part, node } => {
             let parsed = from::<Hello>(payload, &check(part, &node)?)?.and_then(|message| {
-                Some(FromNodeMessage::Hello { session: message.session?, epoch: message.epoch?, body: Box::new(message.body) })
+                let Message { session, epoch, time, body, .. } = message;
+                Some(FromNodeMessage::Hello { session: session?, epoch: epoch?, said_at: time, body: Box::new(body) })
             });
             (node, parsed)
         }
         Topic::SyncAckUp { part, node } => {
             let parsed = from::<sync::Ack>(payload, &check(part, &node)?)?.and_then(|message| {
-                Some(FromNodeMessage::Ack { session: message.session?, epoch: message.epoch?, body: Box::new(message.body) })
+                let Message { session, epoch, time, body, .. } = message;
+                Some(FromNodeMessage::Ack { session: session?, epoch: epoch?, said_at: time, body: Box::new(body) })
             });
             (node, parsed)
         }

@@ -19,7 +19,7 @@ use aisle_schemas::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     hello::{HelloOutcome, HelloRequest},
@@ -294,6 +294,14 @@ pub struct PresenceExpiry {
     pub will_before: DateTime<Utc>,
 }
 
+/// What was heard of a node that commits nothing by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    pub session: Session,
+    /// By how much the node's clock is ahead of ours; negative where it is behind. Includes the way of the message, at most 60 s (AS-028).
+    pub skew: TimeDelta,
+}
+
 /// What the owner of partitions needs of the cloud's database. Writes about one node are fenced by the term of [`OwnerStore::under`]; what
 /// concerns several nodes leaves out those whose partition is not held.
 #[async_trait]
@@ -309,8 +317,9 @@ pub trait OwnerStore: SendLog + ReceiveLog + PartitionStore {
     /// Takes a birth, a stop or a will by compare-and-set on the stored session; `false` where the session is another one (AS-081).
     async fn presence(&self, node: &NodeId, session: Session, status: NodeStatus, at: DateTime<Utc>) -> Result<bool, LogError>;
 
-    /// Renews the presence lease of nodes that were heard of but committed nothing (heartbeats), by compare-and-set on the session.
-    async fn touch(&self, heard: &[(NodeId, Session)], at: DateTime<Utc>) -> Result<(), LogError>;
+    /// Renews the presence lease of nodes that were heard of but committed nothing (heartbeats), by compare-and-set on the session, and notes
+    /// by how much their clocks are off.
+    async fn touch(&self, heard: &[(NodeId, Heard)], at: DateTime<Utc>) -> Result<(), LogError>;
 
     /// Marks nodes as lost whose lease or will says so, and returns them.
     async fn expire_presence(&self, expiry: &PresenceExpiry) -> Result<Vec<NodeId>, LogError>;

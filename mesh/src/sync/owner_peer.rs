@@ -8,6 +8,7 @@ use aisle_schemas::{
     limits::{BATCH_BYTES_MAX, CREDIT_DOWN_BATCHES, CREDIT_LIVE_BATCHES, HEARTBEAT, NACK_EVERY},
     sync::{Ack, AckCode, Count, Credit, Direction, Epoch, Hello, Nack, NodeStatus, PerStream, Seq, Session, Stream, Welcome},
 };
+use chrono::{DateTime, Utc};
 
 use super::{
     hello::{self, Decision, HelloOutcome},
@@ -25,11 +26,27 @@ pub const fn credit(batches: u32) -> Credit {
 /// A message of the node, parsed, whose source is the node of its topic.
 #[derive(Debug, Clone)]
 pub enum FromNodeMessage {
-    Hello { session: Session, epoch: Epoch, body: Box<Hello> },
-    Ack { session: Session, epoch: Epoch, body: Box<Ack> },
+    /// `said_at` is the node's own time, here and in `Ack`: it tells whether its clock is right.
+    Hello {
+        session: Session,
+        epoch: Epoch,
+        said_at: DateTime<Utc>,
+        body: Box<Hello>,
+    },
+    Ack {
+        session: Session,
+        epoch: Epoch,
+        said_at: DateTime<Utc>,
+        body: Box<Ack>,
+    },
     Batch(Box<Incoming>),
-    Presence { session: Session, status: NodeStatus },
-    Unreadable { stream: Option<Stream> },
+    Presence {
+        session: Session,
+        status: NodeStatus,
+    },
+    Unreadable {
+        stream: Option<Stream>,
+    },
 }
 
 /// Input of the machine.
@@ -114,6 +131,8 @@ pub enum OwnerOutput {
     /// Something of the open session was heard that commits nothing by itself.
     Touch {
         session: Session,
+        /// When, by the node's clock.
+        said_at: DateTime<Utc>,
     },
     Release(Arrival),
     /// The fence refused: stop owning.
@@ -127,6 +146,7 @@ struct Deciding {
     ticket: u64,
     arrival: Arrival,
     session: Session,
+    said_at: DateTime<Utc>,
     hello: Box<Hello>,
 }
 
@@ -230,24 +250,24 @@ impl OwnerPeer {
 
     fn message(&mut self, turn: &mut Turn<'_>, arrival: Arrival, message: FromNodeMessage, out: &mut Vec<OwnerOutput>) {
         match message {
-            FromNodeMessage::Hello { session, epoch, body } => {
+            FromNodeMessage::Hello { session, epoch, said_at, body } => {
                 if let Some(older) = self.deciding.take() {
                     // Its answer would carry an old nonce; what its transaction writes, the newer one reads.
                     out.push(OwnerOutput::Release(older.arrival));
                 }
                 self.last_ticket += 1;
                 let ticket = self.last_ticket;
-                self.deciding = Some(Deciding { ticket, arrival, session, hello: body.clone() });
+                self.deciding = Some(Deciding { ticket, arrival, session, said_at, hello: body.clone() });
                 out.push(OwnerOutput::DecideHello { ticket, session, epoch, hello: body });
             }
-            FromNodeMessage::Ack { session, epoch, body } => {
+            FromNodeMessage::Ack { session, epoch, said_at, body } => {
                 out.push(OwnerOutput::Release(arrival));
                 if self.session != Some(session) {
                     out.push(OwnerOutput::Count(Counted::Stale));
                     self.ask(turn, session, epoch, out);
                     return;
                 }
-                out.push(OwnerOutput::Touch { session });
+                out.push(OwnerOutput::Touch { session, said_at });
                 let Ack { code: _, cursors, nack, credit: _, pending } = *body;
                 self.pending = pending.map_or(self.pending, Count::get);
                 if self.down_epoch != Some(epoch) {
@@ -284,7 +304,7 @@ impl OwnerPeer {
             // A later HELLO is being decided, or the link was lost: this answer has no reader any more.
             return;
         };
-        let Deciding { ticket: _, arrival, session, hello } = deciding;
+        let Deciding { ticket: _, arrival, session, said_at, hello } = deciding;
         out.push(OwnerOutput::Release(arrival));
         let opening = match (&outcome.decision, outcome.seen) {
             (Decision::Accept { .. }, Some(seen)) => Some(seen),
@@ -306,6 +326,7 @@ impl OwnerPeer {
         if let Some(seen) = opening {
             self.session = Some(session);
             self.heartbeat_at = turn.now.plus(HEARTBEAT);
+            out.push(OwnerOutput::Touch { session, said_at });
             self.tell_receiver(turn, ReceiverInput::Open { session, epoch: seen.epoch, cursors: seen.cursors }, out);
             // In an epoch that the node does not know yet, it has applied nothing.
             let known = hello.down.epoch == Some(outcome.down.epoch);

@@ -16,7 +16,7 @@ use std::{
 use aisle_schemas::{
     event::Source,
     ids::{NodeId, Partition},
-    sync::{Session, Stream, Term},
+    sync::{Stream, Term},
 };
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
@@ -32,7 +32,7 @@ use super::{
     fleet_rules::BulkSlots,
     hello::HelloRequest,
     load::{LoadContext, load},
-    log::{LogError, OwnerStore},
+    log::{Heard, LogError, OwnerStore},
     node_driver::{stamp, until},
     owner_peer::{FromNodeMessage, OwnerInput, OwnerOutput, OwnerPeer, ToNode},
     receiver::{ApplyFailure, Arrival},
@@ -81,7 +81,7 @@ pub(super) struct Shared<S: OwnerStore> {
     pub(super) started: Instant,
     pub(super) slots: Mutex<BulkSlots>,
     /// Nodes heard of since the last renewal of leases; one entry per node.
-    pub(super) heard: Mutex<HashMap<NodeId, Session>>,
+    pub(super) heard: Mutex<HashMap<NodeId, Heard>>,
     pub(super) open: AtomicUsize,
 }
 
@@ -266,8 +266,9 @@ impl<S: OwnerStore> Running<S> {
             OwnerOutput::DropLoaded { ticket } => {
                 self.payloads.remove(&ticket);
             }
-            OwnerOutput::Touch { session } => {
-                self.shared.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(self.node.clone(), session);
+            OwnerOutput::Touch { session, said_at } => {
+                let heard = Heard { session, skew: said_at - self.shared.clock.now() };
+                self.shared.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(self.node.clone(), heard);
             }
             // The receiver has shut. Whether it was the session or the term, the answer to the node's next HELLO tells.
             OwnerOutput::Fenced => tracing::info!(node = %self.node, "sync.owner.fenced"),

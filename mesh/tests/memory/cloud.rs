@@ -250,7 +250,7 @@ impl OwnerStore for MemoryCloud {
             current
         })
     }
-    async fn touch(&self, heard: &[(NodeId, Session)], at: DateTime<Utc>) -> Result<(), LogError> {
+    async fn touch(&self, heard: &[(NodeId, Heard)], at: DateTime<Utc>) -> Result<(), LogError> {
         for (node, _) in heard {
             self.with(node, |row| row.last_message_at = Some(at));
         }

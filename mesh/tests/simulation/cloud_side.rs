@@ -259,9 +259,10 @@ impl World {
                 let wall = self.wall();
                 self.in_database(term, |cloud| now_or_never(cloud.presence(&id, session, status, wall))).ok();
             }
-            OwnerOutput::Touch { session } => {
+            OwnerOutput::Touch { session, said_at } => {
                 let wall = self.wall();
-                self.in_database(term, |cloud| now_or_never(cloud.touch(&[(id, session)], wall))).ok();
+                let heard = Heard { session, skew: said_at - wall };
+                self.in_database(term, |cloud| now_or_never(cloud.touch(&[(id, heard)], wall))).ok();
             }
             OwnerOutput::Release(arrival) => self.release(arrival),
             // A stale session fences one node's receiver; the node's next HELLO opens it again.

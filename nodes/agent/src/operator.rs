@@ -3,7 +3,7 @@
 //! Owns the key that lies beside the journal, drawn anew at each start: whoever can read the node's folder is its operator. Takes the address of
 //! the node and a token. Emits the file, and whether a request may pass. On failure to write the file: the error, and nobody is an operator.
 use std::fs::OpenOptions;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -69,7 +69,12 @@ pub fn write_key(data_dir: &Path, listening: SocketAddr, token: String) -> std::
     let key = OperatorKey { address: SocketAddr::new(here, listening.port()), token };
     let path = key_file(data_dir);
     let fresh = path.with_extension("new");
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(MODE).open(&fresh)?;
+    // A file that was left there may be open to others, and keeps its rights; a new one has ours.
+    match std::fs::remove_file(&fresh) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = OpenOptions::new().create_new(true).write(true).mode(MODE).open(&fresh)?;
     file.write_all(&serde_json::to_vec(&key)?)?;
     file.sync_all()?;
     std::fs::rename(fresh, path)
@@ -81,4 +86,25 @@ pub fn write_key(data_dir: &Path, listening: SocketAddr, token: String) -> std::
 /// What the file system says; a file that no node wrote is one of them.
 pub fn read_key(data_dir: &Path) -> std::io::Result<OperatorKey> {
     Ok(serde_json::from_slice(&std::fs::read(key_file(data_dir))?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn as_061_the_operators_key_is_its_owners_alone_whatever_was_left_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = key_file(folder.path()).with_extension("new");
+        std::fs::write(&left, "half a key").unwrap();
+        std::fs::set_permissions(&left, std::fs::Permissions::from_mode(0o644)).unwrap();
+        write_key(folder.path(), SocketAddr::from(([0, 0, 0, 0], 8081)), "token".to_owned()).unwrap();
+        let mode = std::fs::metadata(key_file(folder.path())).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, MODE);
+        let OperatorKey { address, token } = read_key(folder.path()).unwrap();
+        assert_eq!((address.to_string().as_str(), token.as_str()), ("127.0.0.1:8081", "token"));
+        assert!(!left.exists());
+    }
 }

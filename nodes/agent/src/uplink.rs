@@ -11,6 +11,7 @@ use aisle_mesh::sync::log::Logged;
 use aisle_mesh::sync::node_driver::{LinkStatus, NodeSync, NodeSyncConfig, NodeSyncHandle, OperatorHandle};
 use aisle_mesh::sync::node_peer::NodeIntroduction;
 use aisle_mesh::sync::transport::MqttTransport;
+use aisle_mesh::tls::Validity;
 use aisle_schemas::ids::NodeId;
 use aisle_schemas::limits::{KEEP_ALIVE, PACKET_BYTES_MAX, RECEIVE_MAX_NODE, WINDOW_NODE};
 use aisle_schemas::record::RECORD_TYPES;
@@ -25,6 +26,7 @@ use crate::journal::{Journal, RecordMaker, SyncLog};
 pub struct Uplink {
     sync: NodeSyncHandle,
     status: watch::Receiver<LinkStatus>,
+    certificate: watch::Receiver<Option<Validity>>,
     watcher: JoinHandle<()>,
     /// Renews the certificate while the uplink runs.
     _keeper: Option<Keeper>,
@@ -35,13 +37,14 @@ impl Uplink {
     #[must_use]
     pub fn start(node: NodeId, broker: &CloudBrokerConfig, journal: &Journal, maker: RecordMaker, clock: Arc<dyn Clock>) -> Self {
         let CloudBrokerConfig { host, port, secret, tls } = broker;
-        let (keeper, tls) = match tls {
-            None => (None, None),
+        let (keeper, tls, certificate) = match tls {
+            // Nobody will ever say that there is one.
+            None => (None, None, watch::Sender::new(None).subscribe()),
             Some(identity) => {
                 let config =
                     KeeperConfig { node: node.clone(), folder: IdentityFolder::new(&identity.folder), client: renewing_client(identity) };
-                let (keeper, tls) = Keeper::start(config, Arc::clone(&clock));
-                (Some(keeper), Some(tls))
+                let (keeper, tls, certificate) = Keeper::start(config, Arc::clone(&clock));
+                (Some(keeper), Some(tls), certificate)
             }
         };
         let config = LinkConfig {
@@ -64,13 +67,19 @@ impl Uplink {
         journal.notify(Box::new(move |Logged { stream, head, reserved }| logged.logged(stream, head, reserved)));
         let status = sync.status();
         let watcher = tokio::spawn(follow(status.clone(), journal.clone(), maker));
-        Self { sync, status, watcher, _keeper: keeper }
+        Self { sync, status, certificate, watcher, _keeper: keeper }
     }
 
     /// The link as it is.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<LinkStatus> {
         self.status.clone()
+    }
+
+    /// From when to when the certificate is good that links show; none without one.
+    #[must_use]
+    pub fn certificate(&self) -> watch::Receiver<Option<Validity>> {
+        self.certificate.clone()
     }
 
     /// What an operator at the box may decide about the link.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aisle_schemas::blob::{Blob, ContentHash};
+use aisle_schemas::document::Revision;
 
 /// Wrong answers of the cloud after which a blob is given up: once may be the line, three times is what it has.
 pub const WRONG_MAX: u32 = 3;
@@ -18,9 +19,9 @@ const RETRY_MAX: Duration = Duration::from_secs(300);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {
     pub key: String,
+    /// The revision that waits; none for what is in force.
+    pub rev: Option<Revision>,
     pub media: Vec<Blob>,
-    /// Whether it is what the store shows now.
-    pub in_force: bool,
 }
 
 /// What to do about content.
@@ -31,7 +32,7 @@ pub struct Plan {
     /// All that may stay; the rest goes.
     pub keep: BTreeSet<ContentHash>,
     /// Documents that find no room beside what is in force.
-    pub no_space: BTreeSet<String>,
+    pub no_space: BTreeSet<(String, Option<Revision>)>,
 }
 
 /// Plans for documents in the order in which they came. `kept` are whole blobs with their sizes.
@@ -39,13 +40,13 @@ pub struct Plan {
 pub fn plan(named: &[Named], kept: &BTreeMap<ContentHash, u32>, budget_bytes: u64) -> Plan {
     let mut plan = Plan::default();
     let mut used = 0;
-    let in_force = named.iter().filter(|document| document.in_force);
-    for document in in_force.chain(named.iter().filter(|document| !document.in_force)) {
+    let in_force = named.iter().filter(|document| document.rev.is_none());
+    for document in in_force.chain(named.iter().filter(|document| document.rev.is_some())) {
         let new = unique(&document.media, &plan.keep);
         let bytes: u64 = new.iter().map(|blob| u64::from(blob.size)).sum();
         // What is in force was let in once; it is never broken for a smaller budget.
-        if !document.in_force && used + bytes > budget_bytes {
-            plan.no_space.insert(document.key.clone());
+        if document.rev.is_some() && used + bytes > budget_bytes {
+            plan.no_space.insert((document.key.clone(), document.rev));
             continue;
         }
         used += bytes;

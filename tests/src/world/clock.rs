@@ -1,10 +1,12 @@
-//! The world's clock: starts in the morning of a store, so that quiet hours and closing time are where a test expects them.
+//! The world's clock: starts in the morning of a store, so that quiet hours and closing time are where a test expects them; and a clock that is
+//! off from it.
 
 use std::sync::Arc;
 
 use aisle_mesh::clock::{Clock, ManualClock};
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
 use chrono_tz::Europe::Berlin;
+use tokio::sync::watch;
 
 /// Local hour at which every world begins.
 const MORNING: u32 = 10;
@@ -15,6 +17,25 @@ pub fn morning() -> Arc<ManualClock> {
     let wait = until_morning(clock.now());
     clock.advance(wait);
     clock
+}
+
+/// A clock that is off from another by always the same time, as a box's that was set wrong.
+pub struct WrongClock {
+    pub right: Arc<dyn Clock>,
+    /// Negative where it is behind.
+    pub by: TimeDelta,
+}
+
+impl Clock for WrongClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.right.now() + self.by
+    }
+    fn monotonic_ms(&self) -> u64 {
+        self.right.monotonic_ms()
+    }
+    fn moved(&self) -> watch::Receiver<u64> {
+        self.right.moved()
+    }
 }
 
 /// Time until the next ten o'clock in Berlin.

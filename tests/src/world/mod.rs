@@ -28,11 +28,12 @@ use rand::RngCore;
 use secrecy::SecretString;
 use tempfile::TempDir;
 
+pub use clock::WrongClock;
 pub use cloud::RunningCloud;
 pub use people::Member;
 pub use profile::Profile;
 pub use rows::{Documents, Rows, difference};
-pub use store::{Home, RunningStore};
+pub use store::{Home, RunningStore, copy_folder};
 
 use crate::ports::{free_port, loopback};
 use crate::services::{Mosquitto, Postgres, Redis};
@@ -230,6 +231,14 @@ impl World {
     /// When the database cannot be read.
     pub async fn cloud_rows(&self) -> Result<Rows> {
         rows::count(&self.deployment.database_url()).await
+    }
+
+    /// The incarnation of a store's log that the cloud has accepted.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or knows no such node.
+    pub async fn epoch_of(&self, store: usize) -> Result<String> {
+        rows::epoch(&self.deployment.database_url(), &self.deployment.stores[store].store.node()).await
     }
 
     /// Folder that holds everything the world keeps on disk, apart from servers outside the product.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aisle_schemas::ids::NodeId;
 use anyhow::{Context, Result};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
@@ -50,6 +51,8 @@ pub fn difference(before: &Rows, after: &Rows) -> Rows {
 /// Documents of a store that begin with a word, by key; `None` for deleted ones.
 const DOCUMENTS: &str = "SELECT key, event FROM document WHERE key LIKE ? || '/%'";
 
+const REPORTED: &str = "SELECT event FROM log_record WHERE stream = 'reported' AND key = ?";
+
 /// A reading connection to a store's journal.
 pub struct Documents(SqliteConnection);
 
@@ -68,4 +71,25 @@ impl Documents {
         let name = |key: String| key.split_once('/').map_or_else(String::new, |(_, name)| name.to_owned());
         Ok(rows.into_iter().map(|(key, event)| (name(key), event.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))).collect())
     }
+
+    /// What the store itself says under a key, as it waits to be sent or was sent last.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn reported(&mut self, key: &str) -> Result<Option<String>> {
+        let row: Option<(Vec<u8>,)> =
+            sqlx::query_as(REPORTED).bind(key).fetch_optional(&mut self.0).await.context("failed to read the log")?;
+        Ok(row.map(|(event,)| String::from_utf8_lossy(&event).into_owned()))
+    }
+}
+
+/// The epoch that the cloud has accepted of a node.
+pub async fn epoch(url: &str, node: &NodeId) -> Result<String> {
+    const EPOCH: &str = "SELECT epoch FROM node WHERE id = $1";
+    if url.starts_with("sqlite") {
+        let mut connection = SqliteConnection::connect(url).await.context("failed to open the database")?;
+        return Ok(sqlx::query_scalar(EPOCH).bind(node.to_string()).fetch_one(&mut connection).await?);
+    }
+    let mut connection = PgConnection::connect(url).await.context("failed to open the database")?;
+    Ok(sqlx::query_scalar(EPOCH).bind(node.to_string()).fetch_one(&mut connection).await?)
 }

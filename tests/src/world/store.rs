@@ -1,5 +1,6 @@
 //! A store of a world: its node, in this process or in one of its own, its line to the broker, its folder, its devices.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use aisle_sim::world::deployment::{Deployment, StoreDeployment};
 use aisle_sim::world::stores::{self as demo, zone};
 use anyhow::{Context, Result, bail};
 use rand::Rng;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -25,6 +26,7 @@ use super::rows::{self, Rows};
 use crate::binary;
 use crate::cut::Cut;
 use crate::eventually::eventually;
+use crate::ports::{free_port, loopback};
 use crate::process::{Process, Signal};
 
 /// Name of the journal in the node's folder.
@@ -41,6 +43,24 @@ pub enum Home {
 enum Running {
     Here { stop: oneshot::Sender<()>, node: JoinHandle<Result<()>> },
     Process(Process),
+}
+
+/// Copies a folder and all in it.
+///
+/// # Errors
+/// What the file system says.
+pub fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }
 
 /// A running store.
@@ -111,6 +131,34 @@ impl RunningStore {
         })
         .await;
         Ok(())
+    }
+
+    /// A box with a copy of this one's folder and configuration, on ports of its own; not started yet.
+    ///
+    /// # Errors
+    /// When the folder cannot be copied, or a port is not to be had.
+    pub async fn copy(&self, folder: &Path, broker: SocketAddr) -> Result<Self> {
+        copy_folder(&self.folder, folder)?;
+        let line = Cut::start(broker).await?;
+        let (http, mqtt) = (loopback(free_port()), loopback(free_port()));
+        let mut config = self.config.clone();
+        config["data_dir"] = json!(folder);
+        (config["http_addr"], config["mqtt_addr"]) = (json!(http), json!(mqtt));
+        config["public_url"] = json!(format!("http://{http}"));
+        config["broker"]["port"] = json!(line.address().port());
+        let target = StoreTarget { http: format!("http://{http}"), ..self.target.clone() };
+        let (name, key, clock) = (self.name.clone(), self.key.clone(), Arc::clone(&self.clock));
+        Ok(Self { line, target, name, home: self.home, folder: folder.to_owned(), key, config, clock, running: None })
+    }
+
+    /// Changes what the node is configured with at its next start.
+    pub fn configure(&mut self, change: impl FnOnce(&mut Value)) {
+        change(&mut self.config);
+    }
+
+    /// Gives the node another clock at its next start; only in this process.
+    pub fn set_clock(&mut self, clock: Arc<dyn Clock>) {
+        self.clock = clock;
     }
 
     /// Stops the node in order; its folder stays.

@@ -17,10 +17,12 @@ use aisle_schemas::code::{Code, CodeSubject, StoreKey};
 use aisle_schemas::http::cloud::RenewalRequest;
 use aisle_schemas::http::node::{CloudLink, NodeCheckedIn};
 use aisle_schemas::ids::{InstanceId, NodeId, NodeName};
+use aisle_schemas::log::NodeAlarm;
 use aisle_schemas::text::Language;
 use aisle_schemas::visit::CheckInMethod;
 use aisle_sim::client::customer::INSTORE_CONTEXT;
-use aisle_sim::client::{Customer, Mail, ShopFloor};
+use aisle_sim::client::{Customer, Mail, ShopFloor, Staff};
+use aisle_sim::world::OPERATOR;
 use aisle_sim::world::deployment::{Deployment, INSTANCE, StoreDeployment, random_hex};
 use aisle_sim::world::stores as demo;
 use aisle_tests::binary::binary;
@@ -224,6 +226,13 @@ impl Site {
         Ok(self.floor()?.check_in(&code, &member.pass().await?, CheckInMethod::AppQr).await?)
     }
 
+    /// What the console shows that the cloud itself sees of the store's node.
+    async fn seen(&self) -> Result<Vec<NodeAlarm>> {
+        let fleet = Staff::sign_in(&self.deployment.url(), &self.inbox, OPERATOR).await?.fleet().await?;
+        let health = fleet.health.into_iter().find(|health| health.active).context("one box serves the store")?;
+        Ok(health.seen.into_iter().map(|seen| seen.alarm).collect())
+    }
+
     async fn visits_known(&self) -> Result<i64> {
         let mut connection = SqliteConnection::connect(&self.deployment.database_url()).await?;
         Ok(sqlx::query_scalar("SELECT count(*) FROM visit").fetch_one(&mut connection).await?)
@@ -406,6 +415,13 @@ async fn as_107_a_store_goes_on_with_an_expired_certificate_and_renews_it() -> R
         .bind(read.validity.not_after)
         .execute(&mut connection)
         .await?;
+    // That it was given another one since is not part of this story.
+    sqlx::query("UPDATE claim SET certificate = $1").bind(read.fingerprint.to_vec()).execute(&mut connection).await?;
+    sqlx::query("DELETE FROM certificate WHERE node = $1 AND fingerprint <> $2")
+        .bind(node.to_string())
+        .bind(read.fingerprint.to_vec())
+        .execute(&mut connection)
+        .await?;
     connection.close().await?;
     identity.write(authority.certificate(), &old, &key)?;
 
@@ -415,6 +431,8 @@ async fn as_107_a_store_goes_on_with_an_expired_certificate_and_renews_it() -> R
     let entered = site.enter(&member).await?;
     let status = site.floor()?.status().await?;
     ensure!(status.cloud == CloudLink::Cut && status.pending > 0, "{status:?}");
+    assert_eq!(status.report.alarms, [NodeAlarm::CertificateExpired], "the box says why");
+    assert_eq!(site.seen().await?, [NodeAlarm::CertificateExpired], "and so does the console, which the box cannot reach");
     running.stop().await?;
     assert_eq!(site.visits_known().await?, 0);
 
@@ -427,6 +445,7 @@ async fn as_107_a_store_goes_on_with_an_expired_certificate_and_renews_it() -> R
     let renewed = identity.read()?.certificate;
     assert_ne!(renewed.key_hash(), read.key_hash(), "under a new key");
     assert_eq!(renewed.validity.state(now()), ValidityState::Fresh);
+    assert_eq!(site.seen().await?, [], "nobody has to look after it any more");
     running.stop().await?;
     site.stop().await
 }

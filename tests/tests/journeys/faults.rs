@@ -1,33 +1,17 @@
 //! What an operator meets sooner or later: a box whose backup was restored. It ends in step, with every accepted visit once; what a person has
 //! to look at stands in the fleet view.
 
-use std::path::Path;
-
 use aisle_schemas::ids::VisitId;
 use aisle_schemas::limits::CLONE_QUIET;
 use aisle_schemas::log::NodeAlarm;
 use aisle_sim::client::customer::INSTORE_CONTEXT;
 use aisle_tests::eventually;
-use aisle_tests::world::{Member, Profile, WorldPlan};
+use aisle_tests::world::{Member, Profile, WorldPlan, copy_folder};
 use anyhow::{Context, Result};
 use chrono::TimeDelta;
 
 /// Longer than the node waits between two reports of itself.
 const REPORTED: TimeDelta = TimeDelta::seconds(61);
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &target)?;
-        } else {
-            std::fs::copy(entry.path(), target)?;
-        }
-    }
-    Ok(())
-}
 
 /// The cloud shows this visit of theirs, once, and no other.
 async fn is_there_once(member: &Member, visit: VisitId) {
@@ -48,14 +32,14 @@ async fn as_065_a_box_whose_backup_was_restored_begins_a_new_epoch_loses_nothing
     world.stores[0].in_step().await;
     world.stores[0].stop().await?;
     let (folder, backup) = (world.stores[0].folder().to_owned(), tempfile::tempdir()?);
-    copy(&folder, backup.path())?;
+    copy_folder(&folder, backup.path())?;
 
     world.stores[0].run().await?;
     visits[1].1 = Some(world.enter(&visits[1].0, 0).await?.visit);
     world.stores[0].in_step().await;
     world.stores[0].stop().await?;
     std::fs::remove_dir_all(&folder)?;
-    copy(backup.path(), &folder)?;
+    copy_folder(backup.path(), &folder)?;
     // Until then it would look like a copy that runs beside the box itself.
     world.pass(TimeDelta::from_std(CLONE_QUIET)? + REPORTED);
 

@@ -1,6 +1,7 @@
 //! Journeys from end to end: what people, stores and machines go through, on real parts.
 
 mod a_day_in_a_store;
+mod alarms;
 mod bad_input;
 mod broker_and_shared_state;
 mod chaos;

@@ -2,13 +2,13 @@
 //! operator may do.
 import { Fragment } from "preact";
 import { useState } from "preact/hooks";
-import { ago, count, dayAndClock } from "../../shared/format.ts";
+import { ago, count, day, dayAndClock } from "../../shared/format.ts";
 import type { HeldStream, LossView, NodeHealth, NodeLink, NodeReport, OverrideView, RejectedDocument } from "../../shared/types.ts";
 import { Button } from "../../shared/ui/button.tsx";
 import { Badge, Notice, Progress } from "../../shared/ui/feedback.tsx";
 import { locale } from "../../shared/ui/locale.ts";
 import { toast } from "../../shared/ui/toast.tsx";
-import { alarm, alarms, loss, part, rejection, size, stream } from "../fleet.ts";
+import { alarm, alarms, loss, part, rejection, size, skew, stream } from "../fleet.ts";
 import { t } from "../texts.ts";
 import { Decide, mayDecide } from "./decide.tsx";
 
@@ -24,6 +24,8 @@ export function NodePanel({ link, health, onChanged }: { link: NodeLink; health:
   const [decision, setDecision] = useState<Decision>();
   const { report } = health;
   const warnings = alarms(health);
+  // A second or two is the way of the message.
+  const off = warnings.includes("clock_off") ? health.clock_skew_s : null;
   const operator = mayDecide();
   const done = (text: string) => {
     setDecision(undefined);
@@ -75,6 +77,18 @@ export function NodePanel({ link, health, onChanged }: { link: NodeLink; health:
         <dd class="num">{count(health.orders_waiting, locale.value)}</dd>
         <dt>{t("fleet.applied")}</dt>
         <dd class="num">{count(link.applied, locale.value)}</dd>
+        {off ? (
+          <>
+            <dt>{t("fleet.clock")}</dt>
+            <dd>{t(off > 0 ? "fleet.clock_ahead" : "fleet.clock_behind", { by: skew(off, locale.value) })}</dd>
+          </>
+        ) : null}
+        {health.certificate_until ? (
+          <>
+            <dt>{t("fleet.certificate")}</dt>
+            <dd>{t(warnings.includes("certificate_expired") ? "fleet.certificate_ended" : "fleet.certificate_until", { date: day(health.certificate_until, locale.value) })}</dd>
+          </>
+        ) : null}
         <dt>{t("fleet.software")}</dt>
         <dd>{(report?.software ?? link.software) || "–"}</dd>
       </dl>

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import de from "../../shared/locales/console.de.json";
 import type { LossKind, LossView, NodeAlarm, NodeHealth, NodeLink } from "../../shared/types.ts";
-import { alarm, alarms, loss, lostRecords, need, part, readable, rejection, size, stream } from "../fleet.ts";
+import { alarm, alarms, loss, lostRecords, need, part, readable, rejection, size, skew, stream } from "../fleet.ts";
 
 const link = (state: NodeLink["state"], quarantined = 0): NodeLink => ({ node: "t.s1.n1", state, seen_at: null, since: null, pending: 0, software: "", applied: 0, quarantined });
 const health = (alarms: NodeAlarm[], held = 0): NodeHealth => ({
@@ -12,6 +12,9 @@ const health = (alarms: NodeAlarm[], held = 0): NodeHealth => ({
   active: true,
   reclaim: false,
   report: { software: "", alarms, class_a: { used_bytes: "0", budget_bytes: "0", pending: "0" }, class_c: { used_bytes: "0", budget_bytes: "0", pending: "0" }, offline_days: null, at: "2026-11-24T09:12:03Z" },
+  seen: [],
+  clock_skew_s: null,
+  certificate_until: null,
   losses: [],
   held: Array.from({ length: held }, () => ({ stream: "sess", cursor: "1", poison_run: 50, since: "2026-11-24T09:12:03Z" })),
   documents_behind: 0,
@@ -24,7 +27,7 @@ const lost = (kind: LossKind, records: number): LossView => ({ stream: "tele", k
 
 describe("words", () => {
   it("has some for every alarm, loss and stream", () => {
-    for (const code of ["storage_nearly_full", "storage_full", "disk_full", "identity_in_use", "clock_off", "certificate_due", "disk_behind", "stream_held"] as const) expect(de).toHaveProperty([alarm(code).key]);
+    for (const code of ["storage_nearly_full", "storage_full", "disk_full", "identity_in_use", "clock_off", "certificate_due", "disk_behind", "stream_held", "certificate_expired", "clone_suspected", "superseded", "replaced", "unsupported"] as const) expect(de).toHaveProperty([alarm(code).key]);
     for (const kind of ["hole", "unkept", "budget", "disk_full", "ambiguous", "receiver_restored", "unknown"] as const) expect(de).toHaveProperty([loss(kind)]);
     for (const code of ["unreadable", "wrong_key", "not_here", "programme", "time_zone", "too_many"]) expect(de).toHaveProperty([rejection(code)!]);
     for (const name of ["sess", "audit", "reported", "tele", "order", "desired"]) expect(de).toHaveProperty([stream(name)!]);
@@ -42,6 +45,13 @@ describe("alarms", () => {
     expect(alarms(health(["clock_off", "stream_held"], 1))).toEqual(["clock_off"]);
     expect(alarms(health(["stream_held"]))).toEqual(["stream_held"]);
     expect(alarms({ ...health([]), report: null })).toEqual([]);
+  });
+  it("tells what node and cloud both say once, and the worst first", () => {
+    const at = "2026-11-24T09:12:03Z";
+    const both = { ...health(["clock_off", "certificate_due"]), seen: [{ alarm: "clock_off", at }, { alarm: "clone_suspected", at }] as const };
+    expect(alarms({ ...both, seen: [...both.seen] })).toEqual(["clone_suspected", "clock_off", "certificate_due"]);
+    expect(alarms({ ...health(["certificate_due"]), seen: [{ alarm: "certificate_expired", at }] })).toEqual(["certificate_expired"]);
+    expect(need(link("lost"), { ...health([]), report: null, seen: [{ alarm: "superseded", at }] })).toBe(3);
   });
 });
 
@@ -70,6 +80,11 @@ describe("figures", () => {
     expect(size("1180220", "en")).toBe("1.1 MB");
     expect(size("2147483648", "de")).toMatch(/^2\sGB$/);
     expect(size(12, "en")).toMatch(/^12\s?byte/);
+  });
+  it("tells how wrong a clock is in the unit that it fills", () => {
+    expect(skew(-86_400, "de")).toMatch(/^1\sTag$/);
+    expect(skew(172_700, "en")).toMatch(/^2\sdays$/);
+    expect(skew(45, "en")).toMatch(/^45\sseconds$/);
   });
   it("knows no part of nothing", () => {
     expect(part("5", "10")).toBe(0.5);

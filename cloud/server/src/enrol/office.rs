@@ -4,7 +4,11 @@
 //! the cloud's configuration and orders; emits claims, counts and the list of revoked certificates for brokers that read one. Each order has
 //! its audit entry. On failure: a typed error, and nothing has changed.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use aisle_mesh::tls::{Authority, Revoked, TlsError};
 use aisle_schemas::{
@@ -154,6 +158,14 @@ pub fn write_list(authority: &Authority, file: &Path, revoked: &[Revoked], now: 
     let number = u64::try_from(now.timestamp()).unwrap_or_default();
     let text = authority.revocation_list(revoked, number, now).map_err(OfficeError::List)?;
     let part = file.with_extension("part");
-    let written = std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, file));
-    written.map_err(|source| OfficeError::Write { file: file.to_owned(), source })
+    let written = || {
+        let mut open = File::create(&part)?;
+        open.write_all(text.as_bytes())?;
+        // A name is a promise: a broker that reads half a list after a power cut lets everybody in, or nobody.
+        open.sync_all()?;
+        std::fs::rename(&part, file)?;
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder)?.sync_all()
+    };
+    written().map_err(|source| OfficeError::Write { file: file.to_owned(), source })
 }

@@ -9,12 +9,14 @@ use aisle_mesh::sync::{
 use aisle_schemas::{
     http::cloud::NodeState,
     ids::NodeId,
-    sync::{Epoch, Mark, PerStream, Stream},
+    log::NodeAlarm,
+    sync::{Epoch, Mark, PerStream, Stream, WelcomeCode},
 };
 use aisle_store::{
     Db, OutboxRow, Tx,
     down_log::{self, Acked, DownState, DownStreamState, NewEpoch},
     node::{self, Acceptance},
+    node_alarm,
     term::{self, Holder},
 };
 
@@ -53,9 +55,13 @@ pub async fn run(tx: &mut Tx, work: &Work) -> Result<(HelloOutcome, Vec<OutboxRo
     };
     let decision = decide(request, Some(&known));
     let Decision::Accept { write, down_epoch } = &decision else {
+        if let Some(alarm) = alarm(&decision) {
+            node_alarm::raise(tx, node, alarm, request.now).await?;
+        }
         return Ok((HelloOutcome { decision, seen: known.seen, down: known.down }, Vec::new()));
     };
     node::accept(tx, node, &acceptance(request, write)).await?;
+    node_alarm::accepted(tx, node).await?;
     if let Some(wish) = down_epoch {
         let wish = NewEpoch { peer: wish.peer_epoch, mark_min: wish.mark_min, random: wish.random };
         down_log::begin_epoch(tx, node, wish).await?;
@@ -64,6 +70,21 @@ pub async fn run(tx: &mut Tx, work: &Work) -> Result<(HelloOutcome, Vec<OutboxRo
     let rows = put_presence(tx, db, std::slice::from_ref(node), NodeState::Online, request.now).await?;
     let seen = Some(write.seen);
     Ok((HelloOutcome { decision, seen, down }, rows))
+}
+
+/// What a person should look at when a HELLO is refused: a node that is refused cannot tell.
+const fn alarm(decision: &Decision) -> Option<NodeAlarm> {
+    match decision {
+        Decision::Refuse { code, retry: _ } => match code {
+            WelcomeCode::CloneSuspected => Some(NodeAlarm::CloneSuspected),
+            WelcomeCode::DiskBehind => Some(NodeAlarm::DiskBehind),
+            WelcomeCode::Superseded => Some(NodeAlarm::Superseded),
+            WelcomeCode::Replaced => Some(NodeAlarm::Replaced),
+            WelcomeCode::Unsupported => Some(NodeAlarm::Unsupported),
+            WelcomeCode::Ok | WelcomeCode::Later | WelcomeCode::Unknown => None,
+        },
+        Decision::BadIdentity | Decision::Accept { .. } => None,
+    }
 }
 
 fn acceptance(request: &HelloRequest, write: &NodeWrite) -> Acceptance {

@@ -25,7 +25,7 @@ use aisle_mesh::{
     clock::Clock,
     sync::{
         hello::{HelloOutcome, HelloRequest},
-        log::{Applied, ApplyError, LogError, OwnerStore, PresenceExpiry, ReceiveLog, ReceivedBatch},
+        log::{Applied, ApplyError, Heard, LogError, OwnerStore, PresenceExpiry, ReceiveLog, ReceivedBatch},
     },
 };
 use aisle_schemas::{
@@ -34,7 +34,9 @@ use aisle_schemas::{
     sync::{NodeStatus, Session, Term},
 };
 use aisle_store::{
-    Db, Message, OutboxNew, OutboxRow, StoreError, Tx, down_log, node, outbox,
+    Db, Message, OutboxNew, OutboxRow, StoreError, Tx, down_log,
+    node::{self, HeardNode},
+    outbox,
     term::{self, Holder},
 };
 use async_trait::async_trait;
@@ -210,11 +212,13 @@ impl OwnerStore for Ingest {
         Ok(taken)
     }
 
-    async fn touch(&self, heard: &[(NodeId, Session)], at: DateTime<Utc>) -> Result<(), LogError> {
+    async fn touch(&self, heard: &[(NodeId, Heard)], at: DateTime<Utc>) -> Result<(), LogError> {
         let (db, claimed, heard) = (self.db.clone(), self.claimed(), heard.to_vec());
         let work = async move |tx: &mut Tx| {
             let held = claimed.fence(tx).await?;
-            let heard: Vec<_> = heard.iter().filter(|(node, _)| held.contains(&node.partition())).cloned().collect();
+            let ours = heard.into_iter().filter(|(node, _)| held.contains(&node.partition()));
+            let heard: Vec<_> =
+                ours.map(|(node, Heard { session, skew })| HeardNode { node, session, clock_skew_s: skew.num_seconds() }).collect();
             let back = node::touch(tx, &heard, at).await?;
             Ok::<_, OwnerError>(put_presence(tx, &db, &back, NodeState::Online, at).await?)
         };

@@ -1,7 +1,7 @@
 //! Content by hash: marketers upload it, nodes fetch it with ranges (AS-079).
 //!
-//! Owns the two routes, what may be uploaded, and who may fetch: nodes by a proof under their store's key, people by their session, because a
-//! phone shows the same picture as a screen. Takes bytes; emits them under their SHA-256, which is computed here and never believed. On
+//! Owns the two routes, what may be uploaded, and who may fetch: nodes by a proof under their certificate's key (under their store's key where
+//! the configuration alone made them nodes), people by their session, because a phone shows the same picture as a screen. Takes bytes; emits them under their SHA-256, which is computed here and never believed. On
 //! failure: a refusal, and nothing is kept; a stream that the database cuts short ends early, and whoever fetches resumes.
 
 use std::time::Duration;
@@ -15,8 +15,9 @@ use actix_web::{
     },
     web,
 };
+use aisle_mesh::tls::{Certificate, ValidityState};
 use aisle_schemas::{
-    blob::{BLOB_BYTES_MAX, Blob, ContentHash, Fetcher, MEDIA_MAX, MediaType},
+    blob::{BLOB_BYTES_MAX, Blob, ContentHash, Fetcher, MEDIA_MAX, MediaType, Proof},
     http::cloud::Role,
     ids::EventId,
 };
@@ -35,6 +36,8 @@ pub const UPLOADS_MAX: usize = 4;
 const UPLOAD_TIME: Duration = Duration::from_secs(120);
 /// Fetches per node and minute. A node fetches two at a time; more is a fault of its own.
 const FETCHES_PER_MINUTE: u32 = 600;
+/// Pictures per person and minute: a page shows a few dozen, and keeps them.
+const VIEWS_PER_MINUTE: u32 = 600;
 /// What a browser may do with a blob that it is shown by itself: nothing.
 const POLICY: &str = "default-src 'none'; sandbox";
 
@@ -94,26 +97,47 @@ pub async fn upload(cloud: web::Data<Cloud>, staff: Staff, request: HttpRequest,
 /// Refuses whoever neither signed in nor proves to be one of our nodes.
 async fn admit(cloud: &Cloud, request: &HttpRequest) -> Result<(), Refusal> {
     let principal = request.extensions().get::<Principal>().cloned().unwrap_or(Principal::Nobody);
+    let rule = |name, burst| RateRule { name, burst, period: Duration::from_secs(60) };
     match principal {
-        Principal::Signed(_) => return Ok(()),
+        Principal::Signed(session) => return cloud.limit(rule("content_person", VIEWS_PER_MINUTE), &session.customer.to_string()).await,
         Principal::System(_) => return Err(Refusal::forbidden()),
         Principal::Nobody => {}
     }
     let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let Some(fetcher) = given.and_then(Fetcher::parse) else { return Err(Refusal::unauthorised()) };
     let sha256: ContentHash = path_part(request, "sha256")?;
+    if !fetcher.is_fresh(cloud.now()) || !proves(cloud, &fetcher, &sha256).await.map_err(Refusal::unavailable)? {
+        metrics::counter!("aisle_content_fetches_refused_total").increment(1);
+        return Err(Refusal::forbidden());
+    }
+    cloud.limit(rule("content", FETCHES_PER_MINUTE), &fetcher.node.to_string()).await
+}
+
+/// Whether the fetcher is the node that it names, and that node is served now.
+async fn proves(cloud: &Cloud, fetcher: &Fetcher, sha256: &ContentHash) -> Result<bool, StoreError> {
     let info = cloud.settings.stores.get(&fetcher.node.store).filter(|info| info.node.tenant == fetcher.node.tenant);
-    if !info.is_some_and(|info| fetcher.is_proven(&info.key, &sha256)) {
-        metrics::counter!("aisle_content_fetches_refused_total").increment(1);
-        return Err(Refusal::forbidden());
+    let Some(info) = info else { return Ok(false) };
+    match &fetcher.proof {
+        Proof::StoreKey(_) if !fetcher.is_proven(&info.key, sha256) => Ok(false),
+        Proof::StoreKey(_) => content::may_fetch(&mut cloud.db.read().await?, &fetcher.node).await,
+        Proof::Certificate { fingerprint, signature } => {
+            let found = content::certificate(&mut cloud.db.read().await?, *fingerprint).await?;
+            let Some(pem) = found.filter(|(node, _)| *node == fetcher.node).map(|(_, pem)| pem) else { return Ok(false) };
+            let certificate = match Certificate::from_pem(&pem) {
+                Ok(certificate) => certificate,
+                Err(error) => {
+                    tracing::error!(node = %fetcher.node, error = &error as &dyn std::error::Error, "a certificate that we gave cannot be read");
+                    return Ok(false);
+                }
+            };
+            let stands = match certificate.validity.state(cloud.now()) {
+                ValidityState::Fresh | ValidityState::Due => true,
+                // Good for renewal alone (AS-107).
+                ValidityState::Expired | ValidityState::Spent => false,
+            };
+            Ok(stands && certificate.verifies(fetcher.claim(sha256).as_bytes(), signature))
+        }
     }
-    let connection = &mut cloud.db.read().await.map_err(Refusal::unavailable)?;
-    if !content::may_fetch(connection, &fetcher.node).await.map_err(Refusal::unavailable)? {
-        metrics::counter!("aisle_content_fetches_refused_total").increment(1);
-        return Err(Refusal::forbidden());
-    }
-    let rule = RateRule { name: "content", burst: FETCHES_PER_MINUTE, period: Duration::from_secs(60) };
-    cloud.limit(rule, &fetcher.node.to_string()).await
 }
 
 /// Which bytes are asked for, first and last.
@@ -157,7 +181,8 @@ pub async fn fetch(cloud: web::Data<Cloud>, request: HttpRequest) -> Answer {
             response
         }
         Wanted::Outside => {
-            return Err(Refusal::new(StatusCode::RANGE_NOT_SATISFIABLE, "outside").detail("the range lies outside the content"));
+            let refusal = Refusal::new(StatusCode::RANGE_NOT_SATISFIABLE, "outside").of_bytes(u64::from(blob.size));
+            return Err(refusal.detail("the range lies outside the content"));
         }
     };
     response

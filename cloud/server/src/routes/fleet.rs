@@ -15,7 +15,7 @@ use aisle_schemas::{
 use aisle_store::{
     DownStream, DownWrite, LoggedDown, StoreError, Tx,
     audit::{self, Actor, AuditEntry},
-    down, hold, node,
+    down, hold, node, node_alarm,
     succession::{self, Reclaimed},
 };
 
@@ -49,6 +49,7 @@ pub async fn reclaim(cloud: web::Data<Cloud>, staff: Staff, request: HttpRequest
             let (id, subject) = (fresh::id(now, EventId::new), node.to_string());
             let entry = AuditEntry { id, at: now, actor: Actor::Staff(by), action: "node.reclaimed", subject: &subject, detail: &reason };
             audit::write(tx, entry).await?;
+            node_alarm::settle(tx, &node).await?;
             Ok(Some(reclaimed))
         }
     };

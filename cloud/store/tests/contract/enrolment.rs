@@ -106,12 +106,19 @@ fn on_postgres(contract: impl AsyncFn(Db, String)) {
     });
 }
 
+/// Looks before it gives up: some ten seconds, far beyond the time-outs of the statements that are waited for.
+const LOOKS_MAX: u32 = 10_000;
+
 /// Returns once so many transactions of the database wait for a lock.
 async fn waiting(observer: &mut PgConnection, wanted: i64) {
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    while sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut *observer).await.unwrap() < wanted {
-        tokio::task::yield_now().await;
+    for _ in 0..LOOKS_MAX {
+        if sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut *observer).await.unwrap() >= wanted {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
+    panic!("not {wanted} transactions wait for a lock");
 }
 
 async fn execute(connection: &mut PgConnection, sql: &str) {

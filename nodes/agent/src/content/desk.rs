@@ -36,11 +36,11 @@ impl MediaInForce {
 /// [`JournalError`].
 pub async fn look(journal: &Journal, content: &Content, in_force: &MediaInForce, now: DateTime<Utc>) -> Result<(), JournalError> {
     let waiting = journal.waiting_documents().await?;
-    let named = |key: &String, media: &Vec<Blob>, in_force| Named { key: key.clone(), media: media.clone(), in_force };
-    let in_force = in_force.0.iter().map(|(key, media)| named(key, media, true));
-    content.want(in_force.chain(waiting.iter().map(|waiting| named(&waiting.key, &waiting.media, false))).collect());
+    let named = |key: &String, media: &Vec<Blob>, rev| Named { key: key.clone(), rev, media: media.clone() };
+    let in_force = in_force.0.iter().map(|(key, media)| named(key, media, None));
+    content.want(in_force.chain(waiting.iter().map(|waiting| named(&waiting.key, &waiting.media, Some(waiting.rev())))).collect());
     let settled = waiting.into_iter().filter_map(|waiting| {
-        let outcome = match content.readiness(&waiting.key, &waiting.media) {
+        let outcome = match content.readiness(&waiting.key, waiting.rev(), &waiting.media) {
             Readiness::Ready => ContentOutcome::Here { at: now },
             Readiness::Fetching => return None,
             Readiness::Refused(code) => ContentOutcome::Refused(code),

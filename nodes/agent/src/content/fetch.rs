@@ -3,9 +3,12 @@
 //! Owns one HTTP client. Takes a blob; emits it in the cache, whole and verified (AS-079). On failure: a typed error; what came stays for the
 //! next try, unless it cannot be part of the blob.
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use aisle_schemas::blob::{Blob, authorization};
+use aisle_mesh::clock::Clock;
+use aisle_mesh::tls::PrivateKey;
+use aisle_schemas::blob::{Blob, authorization, certified_authorization, claim};
 use aisle_schemas::code::StoreKey;
 use aisle_schemas::ids::NodeId;
 use bytes::Bytes;
@@ -17,9 +20,10 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use secrecy::ExposeSecret;
 
 use super::cache::{Cache, Finished, Partial};
-use crate::identity::{ClientError, connector};
+use crate::identity::{ClientError, IdentityError, IdentityFolder, connector};
 
 /// Longest wait for an answer, and for the next bytes of one.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -29,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub enum FetchError {
     #[error("failed to ask the cloud")]
     Ask(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("failed to prove who asks")]
+    Identity(#[source] IdentityError),
     #[error("the cloud was silent")]
     Silent,
     #[error("the cloud answered {0}")]
@@ -50,7 +56,7 @@ impl FetchError {
         match self {
             Self::WrongSize => Some("content.wrong_size"),
             Self::WrongHash => Some("content.wrong_hash"),
-            Self::Ask(_) | Self::Silent | Self::Status(_) | Self::Interrupted | Self::Disk(_) => None,
+            Self::Ask(_) | Self::Identity(_) | Self::Silent | Self::Status(_) | Self::Interrupted | Self::Disk(_) => None,
         }
     }
 
@@ -59,6 +65,7 @@ impl FetchError {
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::Ask(_) => "ask",
+            Self::Identity(_) => "identity",
             Self::Silent => "silent",
             Self::Status(_) => "status",
             Self::Interrupted => "interrupted",
@@ -79,8 +86,30 @@ impl From<io::Error> for FetchError {
 pub struct Source {
     http: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
     base: String,
-    node: NodeId,
-    key: StoreKey,
+    who: Asker,
+}
+
+/// Who fetches, and how it proves that.
+#[derive(Clone)]
+pub struct Asker {
+    pub node: NodeId,
+    pub key: StoreKey,
+    /// Where the box's certificate and key are; the store's key stands for them where there are none.
+    pub identity: Option<IdentityFolder>,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Asker {
+    /// The header that proves it. Reads the certificate each time: it may have been renewed.
+    fn authorization(&self, blob: Blob) -> Result<String, FetchError> {
+        let Self { node, key, identity, clock } = self;
+        let (hash, at) = (blob.sha256, clock.now());
+        let Some(folder) = identity else { return Ok(authorization(node, key, &hash, at)) };
+        let held = folder.read().map_err(FetchError::Identity)?;
+        let signed = PrivateKey::from_pem(held.node.expose_secret()).and_then(|key| key.sign(claim(node, &hash, at).as_bytes()));
+        let signature = signed.map_err(|error| FetchError::Identity(error.into()))?;
+        Ok(certified_authorization(node, at, &held.certificate.fingerprint, &signature))
+    }
 }
 
 impl Source {
@@ -88,9 +117,9 @@ impl Source {
     ///
     /// # Errors
     /// When the address is none, is not HTTPS, or TLS cannot be set up.
-    pub fn new(base: &str, ca: Option<&str>, node: NodeId, key: StoreKey) -> Result<Self, ClientError> {
+    pub fn new(base: &str, ca: Option<&str>, who: Asker) -> Result<Self, ClientError> {
         let (base, connector) = connector(base, ca)?;
-        Ok(Self { http: Client::builder(TokioExecutor::new()).build(connector), base, node, key })
+        Ok(Self { http: Client::builder(TokioExecutor::new()).build(connector), base, who })
     }
 
     /// Fetches what is missing of a blob.
@@ -149,8 +178,10 @@ impl Source {
     }
 
     async fn ask(&self, blob: Blob, from: u64) -> Result<Response<Incoming>, FetchError> {
-        let request = Request::get(format!("{}/v1/content/{}", self.base, blob.sha256))
-            .header(AUTHORIZATION, authorization(&self.node, &self.key, &blob.sha256));
+        let who = self.who.clone();
+        let proof =
+            tokio::task::spawn_blocking(move || who.authorization(blob)).await.map_err(|error| FetchError::Ask(Box::new(error)))??;
+        let request = Request::get(format!("{}/v1/content/{}", self.base, blob.sha256)).header(AUTHORIZATION, proof);
         let request = if from > 0 { request.header(RANGE, format!("bytes={from}-")) } else { request };
         let request = request.body(Empty::new()).map_err(|error| FetchError::Ask(Box::new(error)))?;
         let answer = tokio::time::timeout(PATIENCE, self.http.request(request)).await.map_err(|_| FetchError::Silent)?;

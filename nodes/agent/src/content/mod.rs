@@ -3,7 +3,7 @@
 //! Owns the cache folder, the task that fetches, and what is known of each blob. Takes the documents with their media, as the catalogue has
 //! them; emits which blobs are there, and bytes for whoever shows them. On failure: a fetch is tried again, ever later; a blob that the cloud
 //! answers wrongly three times is given up, and one that rots on the disk is deleted and fetched again. Nothing waits for it: a store without
-//! its cloud shows what it has.
+//! its cloud, or whose configuration names none, shows what it has.
 mod cache;
 pub mod desk;
 mod fetch;
@@ -17,6 +17,7 @@ use aisle_mesh::clock::{Clock, sleep_towards};
 use aisle_node_core::content::{Named, Plan, WRONG_MAX, plan, retry_after};
 use aisle_schemas::blob::{Blob, ContentHash};
 use aisle_schemas::code::StoreKey;
+use aisle_schemas::document::Revision;
 use aisle_schemas::ids::NodeId;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt as _;
@@ -26,8 +27,9 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::config::ContentConfig;
+use crate::identity::IdentityFolder;
 use cache::Cache;
-use fetch::{FetchError, Source};
+use fetch::{Asker, FetchError, Source};
 
 /// Blobs fetched at the same time: a store's line is narrow, and its visits go first.
 const FETCHES_MAX: usize = 2;
@@ -43,7 +45,7 @@ const SLEEP: TimeDelta = TimeDelta::minutes(1);
 pub struct Known {
     kept: BTreeMap<ContentHash, u32>,
     refused: BTreeMap<ContentHash, &'static str>,
-    no_space: BTreeSet<String>,
+    no_space: BTreeSet<(String, Option<Revision>)>,
     failures: u64,
 }
 
@@ -85,6 +87,8 @@ pub struct ContentParts {
     pub renewed_at: Option<(String, Option<PathBuf>)>,
     pub node: NodeId,
     pub key: StoreKey,
+    /// Folder with the box's certificate and key, with which it proves who asks.
+    pub identity: Option<PathBuf>,
     pub clock: Arc<dyn Clock>,
 }
 
@@ -105,10 +109,11 @@ impl Content {
     /// # Errors
     /// When the folder cannot be used.
     pub async fn start(parts: ContentParts) -> io::Result<(Self, ContentKeeper)> {
-        let ContentParts { folder, config, renewed_at, node, key, clock } = parts;
+        let ContentParts { folder, config, renewed_at, node, key, identity, clock } = parts;
         let ContentConfig { from, ca, budget_mib } = config;
         let (cache, kept) = Cache::open(folder).await?;
-        let source = from.map(|from| (from, ca)).or(renewed_at).and_then(|(from, ca)| source(&from, ca, node, key)).map(Arc::new);
+        let who = Asker { node, key, identity: identity.map(IdentityFolder::new), clock: Arc::clone(&clock) };
+        let source = from.map(|from| (from, ca)).or(renewed_at).and_then(|(from, ca)| source(&from, ca, who)).map(Arc::new);
         let (wanted, wants) = watch::channel(None);
         let first = Known { kept, ..Known::default() };
         let (known, knows) = watch::channel(Arc::new(first.clone()));
@@ -141,12 +146,13 @@ impl Content {
 
     /// Whether a document with these media may come into force.
     #[must_use]
-    pub fn readiness(&self, key: &str, media: &[Blob]) -> Readiness {
+    pub fn readiness(&self, key: &str, rev: Revision, media: &[Blob]) -> Readiness {
         let known = self.known.borrow();
         if media.iter().all(|blob| known.kept.get(&blob.sha256) == Some(&blob.size)) {
             return Readiness::Ready;
         }
-        if known.no_space.contains(key) {
+        // Of another revision it says nothing: a smaller one may have room.
+        if known.no_space.contains(&(key.to_owned(), Some(rev))) {
             return Readiness::Refused("content.no_space");
         }
         let refused = media.iter().find_map(|blob| known.refused.get(&blob.sha256));
@@ -179,7 +185,7 @@ impl Content {
 }
 
 /// A cloud that cannot be used is a fault of the configuration: the store goes on without new content, and says so.
-fn source(from: &str, ca: Option<PathBuf>, node: NodeId, key: StoreKey) -> Option<Source> {
+fn source(from: &str, ca: Option<PathBuf>, who: Asker) -> Option<Source> {
     let ca = match ca.map(std::fs::read_to_string).transpose() {
         Ok(ca) => ca,
         Err(error) => {
@@ -187,7 +193,7 @@ fn source(from: &str, ca: Option<PathBuf>, node: NodeId, key: StoreKey) -> Optio
             return None;
         }
     };
-    match Source::new(from, ca.as_deref(), node, key) {
+    match Source::new(from, ca.as_deref(), who) {
         Ok(source) => Some(source),
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "failed to use the cloud's address: no content is fetched");
@@ -228,9 +234,11 @@ impl Fetcher {
             if let Some(named) = named {
                 let plan = plan(&named, &self.state.kept, self.budget_bytes);
                 self.forget(&plan);
-                if swept.as_ref() != Some(&plan.keep) {
-                    self.sweep(&plan).await;
-                    swept = Some(plan.keep.clone());
+                // What is being fetched is never swept away under its fetch; once that has ended, its blob is looked at again.
+                let keep: BTreeSet<ContentHash> = plan.keep.union(&self.running).copied().collect();
+                if swept.as_ref() != Some(&keep) {
+                    self.sweep(&keep).await;
+                    swept = Some(keep);
                 }
                 self.begin(&plan, &mut fetches);
                 // While no fetch may begin, the end of one wakes the loop.
@@ -254,14 +262,11 @@ impl Fetcher {
         self.failures.retain(|hash, _| plan.keep.contains(hash));
         self.state.refused.retain(|hash, _| plan.keep.contains(hash));
         self.state.no_space.clone_from(&plan.no_space);
-        if self.source.is_none() {
-            self.state.refused = plan.fetch.iter().map(|blob| (blob.sha256, "content.no_source")).collect();
-        }
     }
 
-    async fn sweep(&mut self, plan: &Plan) {
-        self.state.kept.retain(|hash, _| plan.keep.contains(hash));
-        if let Err(error) = self.cache.sweep(plan.keep.clone()).await {
+    async fn sweep(&mut self, keep: &BTreeSet<ContentHash>) {
+        self.state.kept.retain(|hash, _| keep.contains(hash));
+        if let Err(error) = self.cache.sweep(keep.clone()).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "failed to delete content that nobody names");
         }
     }

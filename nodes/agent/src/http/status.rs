@@ -22,7 +22,7 @@ pub async fn status(shared: web::Data<Shared>) -> HttpResponse {
             (false, false) => CloudLink::Cut,
         },
         pending: shared.journal.pending(),
-        report: report(shared.journal.storage(now), &link, now),
+        report: report(shared.journal.storage(now), &link, *shared.certificate.borrow(), now),
         at: now,
     })
 }

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aisle_mesh::clock::{Clock, sleep_towards};
-use aisle_mesh::tls::{ClientTls, Fingerprint, Identity, PrivateKey, ValidityState};
+use aisle_mesh::tls::{ClientTls, Fingerprint, Identity, PrivateKey, Validity, ValidityState};
 use aisle_schemas::http::cloud::RenewalRequest;
 use aisle_schemas::ids::NodeId;
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::{EnrolClient, EnrolError, Held, IdentityFolder, keep};
@@ -42,11 +43,12 @@ impl Drop for Keeper {
 }
 
 impl Keeper {
-    /// Shows what the folder holds and starts looking; returns what links dial with.
+    /// Shows what the folder holds and starts looking; returns what links dial with, and from when to when it is good.
     #[must_use]
-    pub fn start(config: KeeperConfig, clock: Arc<dyn Clock>) -> (Self, ClientTls) {
+    pub fn start(config: KeeperConfig, clock: Arc<dyn Clock>) -> (Self, ClientTls, watch::Receiver<Option<Validity>>) {
         let tls = ClientTls::default();
-        let mut watch = Watch { config, tls: tls.clone(), shown: None, told: None, not_before: DateTime::UNIX_EPOCH };
+        let (validity, good) = watch::channel(None);
+        let mut watch = Watch { config, tls: tls.clone(), shown: None, validity, told: None, not_before: DateTime::UNIX_EPOCH };
         // Before the first dial, so that a box that is enrolled connects at once.
         watch.show();
         let task = tokio::spawn(async move {
@@ -55,7 +57,7 @@ impl Keeper {
                 sleep_towards(clock.as_ref(), clock.now() + LOOK_EVERY, LOOK_EVERY.to_std().unwrap_or(Duration::from_secs(60))).await;
             }
         });
-        (Self { task }, tls)
+        (Self { task }, tls, good)
     }
 }
 
@@ -63,6 +65,7 @@ struct Watch {
     config: KeeperConfig,
     tls: ClientTls,
     shown: Option<Fingerprint>,
+    validity: watch::Sender<Option<Validity>>,
     /// The failure that was logged last.
     told: Option<String>,
     /// No renewal before this.
@@ -90,6 +93,7 @@ impl Watch {
                 return None;
             }
             self.shown = Some(held.certificate.fingerprint);
+            self.validity.send_replace(Some(held.certificate.validity));
             tracing::info!(node = %self.config.node, not_after = %held.certificate.validity.not_after, "certificate in force");
         }
         Some(held)

@@ -150,18 +150,28 @@ impl Desk<'_> {
                 // A body that was refused is not in the row, and stays refused; only whether the device is here may have changed.
                 let here = [None, Some(Rejection::NotHere.as_str())].contains(&rejected.as_deref());
                 if here {
-                    let rejection = Event::parse(&event).ok().and_then(|event| {
-                        let body = Body::parse(event.ty.as_str(), &key, event.data.as_deref()?).ok()?;
-                        judge(&key, &body, Some(equipment)).err()
-                    });
-                    let code = rejection.map(Rejection::as_str);
+                    let body =
+                        Event::parse(&event).ok().and_then(|event| Body::parse(event.ty.as_str(), &key, event.data.as_deref()?).ok());
+                    let code = body.as_ref().and_then(|body| judge(&key, body, Some(equipment)).err()).map(Rejection::as_str);
                     if code != rejected.as_deref() {
                         sqlx::query(include_str!("sql/reject_document.sql")).bind(code).bind(key.as_str()).execute(&mut *self.rows).await?;
+                        if code.is_none() && body.is_some_and(|body| !body.media().is_empty()) {
+                            self.await_content(&key, &event).await?;
+                        }
                     }
                 }
                 self.restate(&key).await?;
             }
         }
+    }
+
+    /// The device of a document has come, and nobody has fetched what it shows: it is applying until that is here (AS-079).
+    async fn await_content(&mut self, key: &str, event: &[u8]) -> Result<(), JournalError> {
+        let row: Option<(String, i64, Option<String>)> =
+            sqlx::query_as(include_str!("sql/document_state.sql")).bind(key).fetch_optional(&mut *self.rows).await?;
+        let Some((epoch, seq, _)) = row else { return Ok(()) };
+        self.effects.arrived = true;
+        waiting::hold(self.rows, key, epoch.parse().map_err(unreadable)?, super::open::seq("document", seq)?, event).await
     }
 
     /// Reports a document anew if what was last reported is not so any more.

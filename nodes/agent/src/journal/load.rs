@@ -31,6 +31,8 @@ pub struct Document {
     /// When this node committed it, by its own clock.
     pub at: DateTime<Utc>,
     pub body: Option<Body>,
+    /// It is for a device that is not here: nobody shows what it names.
+    pub elsewhere: bool,
     /// Of what changed it.
     pub traceparent: Option<String>,
 }
@@ -161,15 +163,15 @@ impl Journal {
     pub async fn changed_documents(&self, mut change: i64) -> Result<Vec<Document>, JournalError> {
         let mut documents = Vec::new();
         loop {
-            let rows: Vec<(String, i64, i64, Option<Vec<u8>>)> =
+            let rows: Vec<(String, i64, i64, Option<Vec<u8>>, bool)> =
                 sqlx::query_as(include_str!("sql/changed_documents.sql")).bind(change).bind(PAGE).fetch_all(&self.read).await?;
-            let Some((_, last, _, _)) = rows.last() else { return Ok(documents) };
+            let Some((_, last, ..)) = rows.last() else { return Ok(documents) };
             change = *last;
-            for (key, change, at, raw) in rows {
+            for (key, change, at, raw, elsewhere) in rows {
                 let event = raw.map(|raw| event("document", &raw)).transpose()?;
                 let body = event.as_ref().map(|event| body("document", event)).transpose()?;
                 let traceparent = event.and_then(|event| event.traceparent);
-                documents.push(Document { key, change, at: instant("document", at)?, body, traceparent });
+                documents.push(Document { key, change, at: instant("document", at)?, body, elsewhere, traceparent });
             }
         }
     }
@@ -231,7 +233,7 @@ impl Journal {
             sqlx::query_as(include_str!("sql/load_device_sessions.sql")).bind(now.timestamp_millis()).fetch_all(&self.read).await?;
         let mut sessions = Vec::with_capacity(rows.len());
         for (hash, kind, device, expires_at) in rows {
-            let kinds = [DeviceKind::Screen, DeviceKind::Nfc, DeviceKind::Door, DeviceKind::Sensor];
+            let kinds = [DeviceKind::Screen, DeviceKind::Nfc, DeviceKind::Door, DeviceKind::Sensor, DeviceKind::Tablet];
             sessions.push(DeviceSession {
                 hash: array("device_session", hash)?,
                 kind: kinds

@@ -41,6 +41,14 @@ pub struct Waiting {
     pub media: Vec<Blob>,
 }
 
+impl Waiting {
+    /// What the revision is called in reports.
+    #[must_use]
+    pub const fn rev(&self) -> Revision {
+        Revision::of(self.epoch, self.seq)
+    }
+}
+
 fn unreadable(reason: impl ToString) -> JournalError {
     JournalError::Unreadable { table: "document_waiting", reason: reason.to_string() }
 }
@@ -88,6 +96,8 @@ pub(super) async fn settle(desk: &mut Desk<'_>, settled: &ContentSettled) -> Res
         }
         ContentOutcome::Refused(code) => {
             sqlx::query(include_str!("sql/reject_document.sql")).bind(*code).bind(key.as_str()).execute(&mut *desk.rows).await?;
+            // The fetcher hears that nobody wants it any more.
+            desk.effects.arrived = true;
             desk.report(key, Revision::of(*epoch, *seq), Some(code)).await
         }
     }

@@ -7,11 +7,11 @@ use aisle_node::config::ContentConfig;
 use aisle_node::content::{Content, ContentKeeper, ContentParts, Readiness};
 use aisle_node_core::content::Named;
 use aisle_schemas::blob::{Blob, ContentHash, Fetcher, MediaType};
-use aisle_schemas::document::{DocumentReport, DocumentStatus};
+use aisle_schemas::document::{DocumentReport, DocumentStatus, Revision};
 use aisle_schemas::ids::NodeId;
 use aisle_schemas::record::Body;
 use aisle_schemas::screen::{ScreenPlan, ScreenProgramme};
-use aisle_schemas::sync::Stream;
+use aisle_schemas::sync::{Seq, Stream};
 use aisle_schemas::topic::DeviceKind;
 use chrono::TimeDelta;
 use tempfile::TempDir;
@@ -100,6 +100,11 @@ async fn answer(stream: &mut TcpStream, bytes: &[u8], sent: Range<usize>) {
     stream.shutdown().await.unwrap_or_default();
 }
 
+/// The n-th revision of the one document.
+fn rev(n: u64) -> Revision {
+    Revision { epoch: 1, seq: Seq::new(n) }
+}
+
 struct Store {
     clock: Arc<ManualClock>,
     folder: TempDir,
@@ -119,11 +124,11 @@ impl Store {
     }
 
     fn want(&self, blob: Blob) {
-        self.content.want(vec![Named { key: "screen/a".to_owned(), media: vec![blob], in_force: false }]);
+        self.content.want(vec![Named { key: "screen/a".to_owned(), rev: Some(rev(1)), media: vec![blob] }]);
     }
 
     fn readiness(&self, blob: Blob) -> Readiness {
-        self.content.readiness("screen/a", &[blob])
+        self.content.readiness("screen/a", rev(1), &[blob])
     }
 
     async fn until(&self, blob: Blob, wanted: Readiness) {
@@ -148,7 +153,8 @@ impl Store {
 async fn open(clock: &Arc<ManualClock>, folder: &TempDir, cloud: &FakeCloud, budget_mib: u32) -> (Content, ContentKeeper) {
     let clock: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
     let config = ContentConfig { from: Some(cloud.address.clone()), ca: None, budget_mib };
-    let parts = ContentParts { folder: folder.path().to_owned(), config, renewed_at: None, node: node(), key: store_key(), clock };
+    let parts =
+        ContentParts { folder: folder.path().to_owned(), config, renewed_at: None, node: node(), key: store_key(), identity: None, clock };
     Content::start(parts).await.unwrap()
 }
 
@@ -249,6 +255,7 @@ async fn content_without_room_is_refused_and_content_without_a_name_is_dropped()
     let store = Store { clock, folder, content, keeper };
     store.want(blob);
     store.until(blob, Readiness::Refused("content.no_space")).await;
+    assert_eq!(store.content.readiness("screen/a", rev(2), &[blob]), Readiness::Fetching, "of the next revision nobody knows yet");
     assert_eq!(cloud.begins(), [0_u64; 0]);
     drop(store.keeper);
     let (content, keeper) = open(&store.clock, &store.folder, &cloud, 1).await;
@@ -323,11 +330,11 @@ async fn as_079_a_revision_whose_content_cannot_come_is_rejected_and_a_newer_one
     let blob = blob_of(&picture());
     let mut world = World::start().await;
     world.kill().await;
-    // The configuration names no cloud to fetch from.
+    world.content.budget_mib = 0;
     world.receive(vec![document("screen/window-1", &Body::ScreenDesired(Box::new(pictured(blob))))]).await;
     world.run().await;
     let report = world.logs(Stream::Reported, |report: &DocumentReport| report.status == DocumentStatus::Rejected).await;
-    assert_eq!(report.code.as_deref(), Some("content.no_source"));
+    assert_eq!(report.code.as_deref(), Some("content.no_space"));
     let cookie = world.cookie(DeviceKind::Screen, "window-1").await;
     let (_, plan): (_, ScreenPlan) = world.stream("/v1/screens/window-1/events", &cookie).await.next().await;
     assert_eq!(fallback(&plan), ("offer 1", None), "the former one stays");
@@ -338,4 +345,40 @@ async fn as_079_a_revision_whose_content_cannot_come_is_rejected_and_a_newer_one
     world.run().await;
     let mut stream = world.stream("/v1/screens/window-1/events", &cookie).await;
     stream.until(|plan| fallback(plan).0 == "brand").await;
+}
+
+#[tokio::test]
+async fn as_079_without_a_cloud_to_fetch_from_a_revision_stays_applying_because_an_operator_may_name_one() {
+    let bytes = picture();
+    let blob = blob_of(&bytes);
+    let cloud = FakeCloud::serving(bytes, vec![]).await;
+    cloud.open();
+    let mut world = World::start().await;
+    world.kill().await;
+    world.receive(vec![document("screen/window-1", &Body::ScreenDesired(Box::new(pictured(blob))))]).await;
+    world.run().await;
+    world.logs(Stream::Reported, |report: &DocumentReport| report.status == DocumentStatus::Applying).await;
+    world.kill().await;
+    world.content.from = Some(cloud.address.clone());
+    world.run().await;
+    world.logs(Stream::Reported, |report: &DocumentReport| report.rev.seq.get() == 6 && report.status == DocumentStatus::Applied).await;
+}
+
+#[tokio::test]
+async fn what_is_fetched_when_nobody_wants_it_any_more_is_dropped_once_it_is_here() {
+    let bytes = picture();
+    let blob = blob_of(&bytes);
+    let cloud = FakeCloud::serving(bytes, vec![]).await;
+    let store = Store::fetching_from(&cloud).await;
+    store.want(blob);
+    while cloud.begins().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    store.content.want(vec![]);
+    cloud.open();
+    // The fetch ends whole beside the sweep, and only then its blob goes.
+    while !store.files().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(store.content.changed().borrow().failures(), 0, "nothing was taken away under the fetch");
 }

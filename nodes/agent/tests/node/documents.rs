@@ -3,9 +3,12 @@ use std::collections::BTreeMap;
 
 use aisle_mesh::clock::Clock;
 use aisle_mesh::sync::log::{ApplyMode, SendLog};
+use aisle_node::journal::waiting::{ContentOutcome, ContentSettled};
+use aisle_node::journal::{Entry, StateChange};
 use aisle_node::operator::read_key;
 use aisle_node_core::document::Equipment;
 use aisle_node_core::ids::ScreenId;
+use aisle_schemas::blob::{Blob, ContentHash, MediaType};
 use aisle_schemas::document::{ClearOverride, DocumentReport, DocumentStatus, Override, Revision};
 use aisle_schemas::event::Event;
 use aisle_schemas::http::Problem;
@@ -188,6 +191,36 @@ async fn as_076_a_document_for_a_device_that_comes_later_is_in_force_then() {
     let disk = reopen(disk, folder.path()).await;
     store_with_window_1(&disk).await;
     assert_eq!(disk.journal.heads().stream(Stream::Reported).head(), head, "what is so still is not said again");
+}
+
+#[tokio::test]
+async fn as_079_a_document_for_a_device_that_comes_later_is_applying_until_its_content_is_here() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = open(folder.path()).await;
+    disk.join().await;
+    disk.journal.equip(Equipment::default()).await.unwrap();
+    let (key, blob) = ("screen/window-1", Blob { sha256: ContentHash::of(b"picture"), size: 7, mime: MediaType::Png });
+    let mut pictured = programme("window-1");
+    pictured.fallback.image = Some(blob.sha256.image());
+    pictured.media = vec![blob];
+    let pictured = serde_json::to_value(pictured).unwrap();
+    disk.apply(Stream::Desired, 0, vec![disk.event(1, SET, key, pictured)], ApplyMode::Plain).await.unwrap();
+    assert_eq!(status(&disk, key).await, rejected("4.1", "not_here"));
+    let documents = disk.journal.changed_documents(0).await.unwrap();
+    assert!(documents.iter().all(|document| document.elsewhere), "nobody here shows its picture");
+    let disk = reopen(disk, folder.path()).await;
+    store_with_window_1(&disk).await;
+    assert_eq!(status(&disk, key).await, Some(("4.1".to_owned(), DocumentStatus::Applying, None)));
+    let waiting = disk.journal.waiting_documents().await.unwrap();
+    assert_eq!(waiting.iter().map(|waiting| waiting.media.as_slice()).collect::<Vec<_>>(), [[blob]]);
+    let settled = ContentSettled {
+        key: key.to_owned(),
+        epoch: waiting[0].epoch,
+        seq: waiting[0].seq,
+        outcome: ContentOutcome::Here { at: disk.clock.now() },
+    };
+    disk.journal.commit(Entry { changes: vec![StateChange::ContentSettled(settled)], records: vec![] }).await.unwrap();
+    assert_eq!(status(&disk, key).await, applied("4.1"));
 }
 
 fn wish(headline: &str, ttl_s: u32) -> Value {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use aisle_node_core::content::{Named, plan, retry_after};
 use aisle_schemas::blob::{Blob, ContentHash, MediaType};
+use aisle_schemas::document::Revision;
+use aisle_schemas::sync::Seq;
 use proptest::prelude::*;
 
 /// Sizes follow from the name, as in the world: one hash is one content.
@@ -11,8 +13,12 @@ fn blob(n: u8) -> Blob {
     Blob { sha256: ContentHash::of(&[n]), size: 100 * (u32::from(n) + 1), mime: MediaType::Png }
 }
 
+/// What waits is revision `1.7` of its document.
+const WAITING: Revision = Revision { epoch: 1, seq: Seq::new(7) };
+
 fn named(key: &str, blobs: &[u8], in_force: bool) -> Named {
-    Named { key: key.to_owned(), media: blobs.iter().copied().map(blob).collect(), in_force }
+    let rev = (!in_force).then_some(WAITING);
+    Named { key: key.to_owned(), rev, media: blobs.iter().copied().map(blob).collect() }
 }
 
 #[test]
@@ -20,7 +26,7 @@ fn as_079_what_waits_finds_room_beside_what_is_in_force_or_is_refused() {
     let documents = [named("screen/a", &[0, 1], true), named("screen/a", &[4], false), named("offer/b", &[1, 2], false)];
     let kept = BTreeMap::from([(blob(0).sha256, blob(0).size), (blob(1).sha256, blob(1).size)]);
     let planned = plan(&documents, &kept, 700);
-    assert_eq!(planned.no_space, BTreeSet::from(["screen/a".to_owned()]));
+    assert_eq!(planned.no_space, BTreeSet::from([("screen/a".to_owned(), Some(WAITING))]));
     assert_eq!(planned.fetch, [blob(2)], "what it shares with another counts once");
     assert!(planned.keep.contains(&blob(0).sha256), "the old one stays whole");
     assert_eq!(plan(&documents, &kept, 0).fetch, [], "a smaller budget breaks nothing that is in force");
@@ -54,12 +60,12 @@ proptest! {
             (0..12).map(blob).filter(|blob| hashes.contains(&blob.sha256)).map(|blob| u64::from(blob.size)).sum()
         };
         let in_force: BTreeSet<ContentHash> =
-            documents.iter().filter(|document| document.in_force).flat_map(|document| &document.media).map(|blob| blob.sha256).collect();
+            documents.iter().filter(|document| document.rev.is_none()).flat_map(|document| &document.media).map(|blob| blob.sha256).collect();
         prop_assert!(in_force.is_subset(&planned.keep), "what is in force stays");
         prop_assert!(size(&planned.keep) <= budget.max(size(&in_force)), "the rest fits the budget");
         for document in &documents {
             let whole = document.media.iter().all(|blob| planned.keep.contains(&blob.sha256));
-            prop_assert!(whole || planned.no_space.contains(&document.key), "{} is kept whole or refused", document.key);
+            prop_assert!(whole || planned.no_space.contains(&(document.key.clone(), document.rev)), "{} is kept whole or refused", document.key);
         }
         let missing: BTreeSet<ContentHash> = planned.keep.iter().filter(|hash| !kept.contains_key(hash)).copied().collect();
         let fetched: BTreeSet<ContentHash> = planned.fetch.iter().map(|blob| blob.sha256).collect();

@@ -1,0 +1,1 @@
+SELECT node, alarm, at FROM node_alarm ORDER BY node, alarm

@@ -1,0 +1,1 @@
+DELETE FROM node_alarm WHERE node = $1
