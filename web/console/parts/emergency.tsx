@@ -46,9 +46,11 @@ export function EmergencyPanel({ store, state }: { store: string; state: Emergen
           tone="danger"
           title={t("emergency.on", { set: active.set })}
           action={
-            mayDecide() ? <Button busy={busy} onPress={() => void end()}>
-              {t("emergency.end")}
-            </Button>
+            mayDecide() ? (
+              <Button busy={busy} onPress={() => void end()}>
+                {t("emergency.end")}
+              </Button>
+            ) : undefined
           }
         >
           <p>{t("emergency.until", { time: clock(active.expires, locale.value), by: active.by })}</p>
