@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 use commands::locate::WrongUsage;
 use commands::{
     bench::Bench, broker_check::BrokerCheck, cloud::Cloud, demo::Demo, enrol::Enrol, init::Init, inspect::Inspect, locate::Locate,
-    node::Node, sim::Sim, tck::Tck,
+    node::Node, sim::Sim, staff_pin::StaffPin, tck::Tck,
 };
 
 /// Connects what happens in a store with who the customer is and what they allowed.
@@ -46,6 +46,8 @@ enum Command {
     Tck(Tck),
     /// What tags and product codes say: one JSON answer per JSON line
     Inspect(Inspect),
+    /// Lines for a node's configuration that let a member of staff use its tablets: badge and PIN from standard input
+    StaffPin(StaffPin),
     /// How well a survey locates people, before a store goes live
     Locate(Locate),
 }
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
             Command::BrokerCheck(check) => check.run().await,
             Command::Tck(tck) => tck.run().await,
             Command::Inspect(inspect) => inspect.run(),
+            Command::StaffPin(pin) => pin.run(),
             Command::Locate(locate) => locate.run(),
         }
     });

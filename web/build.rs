@@ -15,6 +15,7 @@ use std::{
 const SOURCES: &[&str] = &[
     "console",
     "door",
+    "tablet",
     "nfc",
     "package-lock.json",
     "package.json",

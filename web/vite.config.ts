@@ -26,6 +26,7 @@ export default defineConfig({
         player: page("player"),
         nfc: page("nfc"),
         door: page("door"),
+        tablet: page("tablet"),
         shop: page("shop"),
         console: page("console"),
         styleguide: page("styleguide"),

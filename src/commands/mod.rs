@@ -14,4 +14,5 @@ pub mod node_operator;
 pub mod output;
 pub mod signal;
 pub mod sim;
+pub mod staff_pin;
 pub mod tck;

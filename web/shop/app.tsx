@@ -1,6 +1,7 @@
 //! Owns the frame of the shop: which page shows, the bar below, notices above, focus after a change of page.
 import { Bookmark, House, ScanLine, User, X } from "lucide";
-import { useEffect } from "preact/hooks";
+import type { ComponentType } from "preact";
+import { useEffect, useState } from "preact/hooks";
 import { ask, newKey } from "../shared/api.ts";
 import { scenicUrl } from "../shared/art.ts";
 import { focusHeading } from "../shared/a11y.ts";
@@ -22,7 +23,7 @@ import { ScanPage } from "./pages/scan.tsx";
 import { SignInPage } from "./pages/sign_in.tsx";
 import { TapPage } from "./pages/tap.tsx";
 import { Celebration } from "./parts/celebration.tsx";
-import { bookmarks, freshAt, line, push, session, start } from "./state.ts";
+import { bookmarks, freshAt, handshake, line, push, session, start } from "./state.ts";
 import { t } from "./texts.ts";
 
 export function App() {
@@ -39,6 +40,7 @@ export function App() {
           {freshAt.value === undefined ? t("offline.plain") : t("offline.since", { time: clock(freshAt.value, locale.value) })}
         </p>
       ) : null}
+      {current.state === "in" ? <Sharing path={path} /> : null}
       <main id="content" tabIndex={-1}>
         <Page path={path} />
       </main>
@@ -75,11 +77,32 @@ function Page({ path }: { path: string }) {
       return <BookmarksPage />;
     case "dialogue":
       return <DialoguePage dialogue={second ?? ""} />;
+    case "h":
+      return <Handshake handshake={second ?? ""} />;
     case "me":
       return place.value.query.get("view") === "consent" ? <ConsentPage /> : <MePage />;
     default:
       return <HomePage />;
   }
+}
+
+/** Fetched when somebody first needs it: most visits go without advice. */
+function Handshake({ handshake: id }: { handshake: string }) {
+  const [Shown, setShown] = useState<ComponentType<{ handshake: string }>>();
+  useEffect(() => void import("./pages/handshake.tsx").then((loaded) => setShown(() => loaded.default)), []);
+  return Shown ? <Shown handshake={id} /> : <Waiting />;
+}
+
+/** Whoever shares sees so on every page, and is one touch from the end of it. */
+function Sharing({ path }: { path: string }) {
+  const shared = handshake.value;
+  if (shared?.state !== "active" || path === `/h/${shared.handshake}`) return null;
+  return (
+    <a class="sharing" href={`/h/${shared.handshake}`}>
+      {t("handshake.active", { name: shared.staff.first_name })}
+      {shared.until ? <span class="num">{t("handshake.until", { time: clock(shared.until, locale.value) })}</span> : null}
+    </a>
+  );
 }
 
 function Waiting() {

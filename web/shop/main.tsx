@@ -5,6 +5,7 @@ import "../shared/css/base.css";
 import "../shared/css/controls.css";
 import "../shared/css/data.css";
 import "../shared/css/feedback.css";
+import "../shared/css/sas.css";
 import "./style.css";
 import "../shared/ui/theme.ts";
 import { followLinks } from "../shared/ui/route.ts";
@@ -13,7 +14,7 @@ import { start } from "./state.ts";
 
 const OURS = ["/c", "/t", "/scan", "/bookmarks", "/me"];
 
-followLinks((path) => path === "/" || OURS.includes(path) || path.startsWith("/dialogue/"));
+followLinks((path) => path === "/" || OURS.includes(path) || path.startsWith("/dialogue/") || path.startsWith("/h/"));
 render(<App />, document.body);
 void start();
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("/sw.js").catch(() => undefined);

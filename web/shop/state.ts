@@ -4,7 +4,7 @@
 import { signal } from "@preact/signals";
 import { ApiError, type Fault, ask, clockSkewMs, newKey } from "../shared/api.ts";
 import { type Line, type LineState, openLine } from "../shared/sse.ts";
-import type { Bookmark, Bookmarks, Card, CheckInRefusal, Consents, Feed, Home, Me, MeChange, PushMessage, VisitView } from "../shared/types.ts";
+import type { Bookmark, Bookmarks, Card, CheckInRefusal, Consents, Feed, HandshakeReceipt, Home, Me, MeChange, PushMessage, VisitView } from "../shared/types.ts";
 import { setLocale } from "../shared/ui/locale.ts";
 import { toast } from "../shared/ui/toast.tsx";
 import { alive, backAt, withCard, withoutCard } from "./feed.ts";
@@ -27,6 +27,8 @@ export const visitChanges = signal(0);
 /** The first answers are all there, or have failed: from here on, home stands in its final layout. */
 export const arrived = signal(false);
 export const push = signal<PushMessage | undefined>(undefined);
+/** The last handshake as the cloud tells it: who may see what, until when. */
+export const handshake = signal<HandshakeReceipt | undefined>(undefined);
 /** The last refusal of a check-in that the store sent, for the page that waits for it. */
 export const refusal = signal<CheckInRefusal | undefined>(undefined);
 /** The visit that was just opened by this phone and not yet celebrated. */
@@ -59,7 +61,7 @@ export function signedOut(): void {
   stream = undefined;
   session.value = { state: "out" };
   arrived.value = false;
-  for (const kept of [home, cards, bookmarks, consents, visit, push, justOpened, refusal]) kept.value = undefined;
+  for (const kept of [home, cards, bookmarks, consents, visit, push, justOpened, refusal, handshake]) kept.value = undefined;
 }
 
 let heard = 0;
@@ -118,6 +120,9 @@ function take(name: string, data: unknown): void {
       break;
     case "consent":
       consents.value = data as Consents;
+      break;
+    case "handshake":
+      handshake.value = data as HandshakeReceipt;
       break;
     case "bookmark":
       bookmarks.value = (data as Bookmarks).bookmarks;

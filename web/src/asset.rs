@@ -73,6 +73,8 @@ pub enum Page {
     Nfc,
     /// Check-in code at the door, served by the node.
     Door,
+    /// Staff tablet, served by the node.
+    Tablet,
     /// Customer's phone.
     Shop,
     /// Retailer's desk.
@@ -87,6 +89,7 @@ impl Page {
             Self::Player => "player/index.html",
             Self::Nfc => "nfc/index.html",
             Self::Door => "door/index.html",
+            Self::Tablet => "tablet/index.html",
             Self::Shop => "shop/index.html",
             Self::Console => "console/index.html",
             Self::Styleguide => "styleguide/index.html",
@@ -156,7 +159,7 @@ mod tests {
     use crate::Encoding;
     use sha2::{Digest, Sha256};
 
-    const PAGES: [Page; 6] = [Page::Door, Page::Player, Page::Nfc, Page::Shop, Page::Console, Page::Styleguide];
+    const PAGES: [Page; 7] = [Page::Tablet, Page::Door, Page::Player, Page::Nfc, Page::Shop, Page::Console, Page::Styleguide];
 
     #[test]
     fn each_page_answers_html_with_the_hash_of_its_bytes() {

@@ -63,6 +63,9 @@ async fn who_may_not_call_a_route_is_refused_whatever_the_body() {
                 assert_eq!(customer.send(&what, ask(&customer)).await.refused(403).code, "not_allowed");
             }
             Auth::Public => {}
+            Auth::Node => {
+                assert_eq!(nobody.send(&what, ask(&nobody)).await.refused(401).code, "sign_in_needed");
+            }
             Auth::Device | Auth::Visit | Auth::Operator => panic!("{what} belongs to nodes"),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Owns table `audit`. Takes entries within the caller's transaction, so that nothing is done without its entry; emits nothing else.
 
-use aisle_schemas::ids::{CustomerId, EventId};
+use aisle_schemas::ids::{CustomerId, EventId, StoreId};
 use chrono::{DateTime, Utc};
 
 use crate::{
@@ -41,6 +41,26 @@ pub async fn write(tx: &mut Tx, entry: AuditEntry<'_>) -> Result<(), StoreError>
         Actor::Staff(customer) => format!("staff/{customer}"),
     };
     run!(tx, execute, "audit/insert.sql", id, at, actor, action, subject, detail)?;
+    Ok(())
+}
+
+/// One field that a member of a store's staff read.
+#[derive(Debug, Clone, Copy)]
+pub struct FieldRead<'a> {
+    pub id: EventId,
+    pub at: DateTime<Utc>,
+    pub store: &'a StoreId,
+    /// Number of the member of staff in their store.
+    pub staff: &'a str,
+    pub subject: &'a str,
+    /// Name of the field, never its value.
+    pub field: &'a str,
+}
+
+/// Writes the entry of a read.
+pub async fn write_read(tx: &mut Tx, read: FieldRead<'_>) -> Result<(), StoreError> {
+    let FieldRead { id, at, store, staff, subject, field } = read;
+    run!(tx, execute, "audit/insert.sql", id, at, format!("adviser/{store}/{staff}"), "profile.read", subject, field)?;
     Ok(())
 }
 

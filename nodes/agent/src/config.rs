@@ -16,6 +16,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::journal::budget::Budget;
+use crate::staff::StaffConfig;
 
 /// The settings.
 #[derive(Debug, Clone, Deserialize)]
@@ -37,6 +38,9 @@ pub struct NodeConfig {
     pub cloud_public_key: VerifyingKey,
     #[serde(default)]
     pub devices: Vec<DeviceConfig>,
+    /// Who may work with the store's tablets.
+    #[serde(default)]
+    pub staff: Vec<StaffConfig>,
     #[serde(default)]
     pub storage: StorageConfig,
     #[serde(default)]

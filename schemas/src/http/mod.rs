@@ -4,6 +4,7 @@
 
 pub mod cloud;
 pub mod node;
+pub mod tablet;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,8 @@ pub enum Auth {
     Visit,
     /// `Authorization: Bearer` key of an integration.
     Integration,
+    /// `Authorization: Aisle-Node` proof of a store's node, over path, time and body.
+    Node,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -195,7 +195,7 @@ async fn no_page_of_another_site_changes_anything_with_the_cookie_of_its_visitor
         Auth::Public | Auth::Customer => Some(member.api()),
         Auth::Staff => Some(staff.api()),
         // Nothing that a browser sends by itself: a key, or what only the visit's phone knows.
-        Auth::Integration | Auth::Visit | Auth::Operator => None,
+        Auth::Integration | Auth::Visit | Auth::Operator | Auth::Node => None,
         Auth::Device => Some(screen.api()),
     };
     let of_cloud = cloud::ROUTES.iter().filter(changing).filter_map(|route| Some((route, with_cookie(route.auth)?)));

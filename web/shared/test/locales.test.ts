@@ -33,7 +33,7 @@ describe.each(surfaces)("%s", (surface) => {
 });
 
 describe("sources", () => {
-  const files = ["shop", "console", "player", "nfc", "door", "shared"].flatMap((name) =>
+  const files = ["shop", "console", "player", "nfc", "door", "tablet", "shared"].flatMap((name) =>
     readdirSync(join(web, name), { recursive: true, encoding: "utf8" })
       .filter((file) => file.endsWith(".tsx") && !file.includes("test"))
       .map((file) => join(name, file)),

@@ -5,12 +5,13 @@
 
 use aisle_schemas::{
     content::{Content, ContentClass, Money},
+    handshake::Scope,
     http::{
         FieldError,
         cloud::{
-            BookmarkAdd, CampaignDraft, CandidateRequest, CloudCheckIn, ConsentChange, ContextReport, DialogueReply, LegalText, MeChange,
-            OfferDraft, OperatorDecision, OutcomeReport, PassRequest, SalesReport, ScreenCommandRequest, SignInFinish, SignInStart,
-            TapClaim,
+            AboutMe, BookmarkAdd, CampaignDraft, CandidateRequest, CloudCheckIn, ConsentChange, ContextReport, DialogueReply,
+            HandshakeClaim, HandshakeGrant, LegalText, MeChange, OfferDraft, OperatorDecision, OutcomeReport, PassRequest, RelayCall,
+            SalesReport, ScreenCommandRequest, SignInFinish, SignInStart, TapClaim,
         },
     },
     offer::Product,
@@ -24,6 +25,8 @@ use crate::problem::Refusal;
 const PAUSE_DAYS_MAX: u16 = 365;
 /// Passes that one request may ask for.
 pub const PASSES_MAX: u8 = 5;
+/// Wishes or sizes that a customer may note.
+const ABOUT_ENTRIES_MAX: usize = 100;
 /// Longest text of a message or content.
 const TEXT_CHARS_MAX: usize = 500;
 /// Largest price, minor units: a guard against slips, not a business rule.
@@ -56,6 +59,10 @@ impl Faults {
         } else if !(min..=max).contains(&chars) {
             self.add(field, format!("must have {min} to {max} characters"));
         }
+    }
+    fn hash(&mut self, field: &str, text: &str) {
+        let is_hex = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+        self.require(is_hex, field, "must be 64 lower-case hex digits");
     }
     fn local(&mut self, field: &str, text: &LocalText, min: usize) {
         self.line(&format!("{field}/de"), &text.de, min, TEXT_CHARS_MAX);
@@ -170,6 +177,64 @@ impl Check for CloudCheckIn {
 
 impl Check for TapClaim {
     fn check(&self, _faults: &mut Faults) {}
+}
+
+impl Check for AboutMe {
+    fn check(&self, faults: &mut Faults) {
+        if let Some(name) = &self.display_name {
+            faults.line("/display_name", name, 1, 40);
+        }
+        faults.require(self.wishes.len() <= ABOUT_ENTRIES_MAX, "/wishes", "must have at most 100");
+        for (at, wish) in self.wishes.iter().enumerate().take(ABOUT_ENTRIES_MAX) {
+            faults.line(&format!("/wishes/{at}/text"), &wish.text, 1, 120);
+        }
+        faults.require(self.sizes.len() <= ABOUT_ENTRIES_MAX, "/sizes", "must have at most 100");
+        for (at, size) in self.sizes.iter().enumerate().take(ABOUT_ENTRIES_MAX) {
+            faults.line(&format!("/sizes/{at}/of"), &size.of, 1, 40);
+            faults.line(&format!("/sizes/{at}/size"), &size.size, 1, 20);
+        }
+    }
+}
+
+impl Check for HandshakeClaim {
+    fn check(&self, faults: &mut Faults) {
+        faults.line("/code", &self.code, 1, 16);
+        faults.hash("/nonce", &self.nonce);
+    }
+}
+
+impl Check for HandshakeGrant {
+    fn check(&self, faults: &mut Faults) {
+        faults.require(self.scopes.len() <= Scope::ALL.len(), "/scopes", "names each scope once");
+        faults.line("/legal_text", &self.legal_text, 1, 64);
+        faults.hash("/shown_sha256", &self.shown_sha256);
+    }
+}
+
+impl Check for RelayCall {
+    fn check(&self, faults: &mut Faults) {
+        match self {
+            Self::Announce { commit, staff, device: _, device_sha256, wanted, reason, expires_at: _ } => {
+                faults.hash("/commit", commit);
+                faults.hash("/device_sha256", device_sha256);
+                faults.line("/staff/staff", &staff.staff, 1, 32);
+                faults.line("/staff/first_name", &staff.first_name, 1, 40);
+                faults.line("/staff/role", &staff.role, 1, 40);
+                if let Some(photo) = &staff.photo {
+                    faults.line("/staff/photo", photo, 1, 80);
+                }
+                faults.require(wanted.len() <= Scope::ALL.len(), "/wanted", "names each scope once");
+                faults.line("/reason", reason, 0, 200);
+            }
+            Self::Answer { ask: _, nonce, refused } => {
+                if let Some(nonce) = nonce {
+                    faults.hash("/nonce", nonce);
+                }
+                faults.require(nonce.is_some() != refused.is_some(), "/refused", "stands where no nonce does");
+            }
+            Self::Poll { .. } | Self::Renew | Self::Read { .. } | Self::End { .. } => {}
+        }
+    }
 }
 
 impl Check for CampaignDraft {

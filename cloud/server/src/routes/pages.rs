@@ -9,7 +9,7 @@ use aisle_web::{Asset, Page, asset, page};
 use crate::{problem::Refusal, state::Cloud};
 
 /// Addresses of the shop's single page.
-pub const SHOP: [&str; 7] = ["/", "/c", "/t", "/me", "/bookmarks", "/scan", "/dialogue/{dialogue}"];
+pub const SHOP: [&str; 8] = ["/", "/c", "/t", "/me", "/bookmarks", "/scan", "/dialogue/{dialogue}", "/h/{handshake}"];
 /// Addresses of the console.
 pub const CONSOLE: [&str; 2] = ["/console", "/console/{rest:.*}"];
 /// Files that must be served from the root: a service worker's scope is its folder.

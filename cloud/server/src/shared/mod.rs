@@ -10,7 +10,10 @@ pub mod redis;
 
 use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
-use aisle_schemas::ids::{CustomerId, StoreId, VisitId};
+use aisle_schemas::{
+    handshake::HandshakeId,
+    ids::{CustomerId, EventId, StoreId, VisitId},
+};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, watch};
@@ -42,6 +45,10 @@ pub enum SharedError {
 pub enum Channel {
     Customer(CustomerId),
     Console,
+    /// What a customer's phone asks of a tablet in a store.
+    Handshake(HandshakeId),
+    /// The answer to one such question.
+    Ask(EventId),
 }
 
 impl fmt::Display for Channel {
@@ -49,6 +56,8 @@ impl fmt::Display for Channel {
         match self {
             Self::Customer(customer) => write!(f, "customer:{customer}"),
             Self::Console => f.write_str("console"),
+            Self::Handshake(handshake) => write!(f, "handshake:{handshake}"),
+            Self::Ask(ask) => write!(f, "ask:{ask}"),
         }
     }
 }

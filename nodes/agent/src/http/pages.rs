@@ -52,6 +52,11 @@ pub async fn door(request: HttpRequest) -> HttpResponse {
     page(&request, Page::Door)
 }
 
+/// `GET /tablet/{tablet}`
+pub async fn tablet(request: HttpRequest) -> HttpResponse {
+    page(&request, Page::Tablet)
+}
+
 /// `GET /player/sw.js`
 pub async fn worker(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let asset = aisle_web::asset("player/sw.js").ok_or_else(|| Refusal::not_found("this build holds no pages"))?;

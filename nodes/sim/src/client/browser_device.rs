@@ -44,6 +44,7 @@ impl BrowserDevice {
             DeviceKind::Nfc => "nfc",
             DeviceKind::Door => "doors",
             DeviceKind::Sensor => "sensors",
+            DeviceKind::Tablet => "tablets",
         };
         Listener::open(&self.api, &format!("/v1/{noun}/{}/events", self.id)).await
     }

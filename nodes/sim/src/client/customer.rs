@@ -4,12 +4,14 @@
 
 use std::time::Duration;
 
+use aisle_schemas::handshake::{HandshakeId, Scope};
 use aisle_schemas::http::cloud::{
-    BookmarkAdd, Bookmarks, Card, CheckInAccepted, CloudCheckIn, ConsentChange, ConsentView, Consents, Dialogue, DialogueChoice,
-    DialogueReply, Feed, Home, LegalText, LegalTexts, Me, MeChange, Outcome, OutcomeReport, PassRequest, Passes, PushMessage, Restraint,
-    SignInFinish, SignInStart, TapClaim, VisitView, Visits,
+    AboutMe, BookmarkAdd, Bookmarks, Card, CheckInAccepted, CloudCheckIn, ConsentChange, ConsentView, Consents, Dialogue, DialogueChoice,
+    DialogueReply, Feed, HandshakeClaim, HandshakeClaimed, HandshakeFacts, HandshakeGrant, HandshakeGranted, HandshakeReceipt, Home,
+    LegalText, LegalTexts, Me, MeChange, Outcome, OutcomeReport, PassRequest, Passes, PushMessage, Restraint, SignInFinish, SignInStart,
+    TapClaim, VisitView, Visits,
 };
-use aisle_schemas::ids::{CandidateId, CardId, DialogueId, OfferId, VisitId};
+use aisle_schemas::ids::{CandidateId, CardId, DialogueId, EventId, OfferId, VisitId};
 use aisle_schemas::text::Language;
 use aisle_schemas::visit::CheckInMethod;
 use anyhow::{Context, Result};
@@ -63,6 +65,59 @@ impl Customer {
     pub async fn legal_texts(&self, language: Language) -> Result<Vec<LegalText>, CallError> {
         let LegalTexts { texts } = self.api.get(&format!("/v1/legal-texts?language={}", language.as_str())).await?;
         Ok(texts)
+    }
+
+    /// Tells something about oneself, to be shared with an adviser.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn tell_about_me(&self, about: &AboutMe) -> Result<AboutMe, CallError> {
+        self.api.put("/v1/me/about", about).await
+    }
+
+    /// Who offers advice.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn handshake(&self, handshake: HandshakeId) -> Result<HandshakeFacts, CallError> {
+        self.api.get(&format!("/v1/handshakes/{handshake}")).await
+    }
+
+    /// Claims an offer with the tablet's code and a nonce of one's own.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn claim_handshake(&self, handshake: HandshakeId, code: &str, nonce: [u8; 32]) -> Result<HandshakeClaimed, CallError> {
+        let nonce = nonce.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.api.post(&format!("/v1/handshakes/{handshake}/claim"), &HandshakeClaim { code: code.to_owned(), nonce }).await
+    }
+
+    /// Shares these scopes for some minutes, after reading the newest text.
+    ///
+    /// # Errors
+    /// When there is no text, or the route refuses.
+    pub async fn grant_handshake(&self, handshake: HandshakeId, jti: EventId, scopes: &[Scope], minutes: u8) -> Result<HandshakeGranted> {
+        let texts = self.legal_texts(self.me.language).await?;
+        let text = texts.into_iter().find(|text| text.purpose == INSTORE_CONTEXT).context("no text about advice in the store")?;
+        let LegalText { id: legal_text, version, language, sha256: shown_sha256, .. } = text;
+        let body = HandshakeGrant { jti, scopes: scopes.to_vec(), minutes, legal_text, version, language, shown_sha256 };
+        Ok(self.api.post(&format!("/v1/handshakes/{handshake}/grant"), &body).await?)
+    }
+
+    /// Stops sharing.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn revoke_handshake(&self, handshake: HandshakeId) -> Result<HandshakeReceipt, CallError> {
+        self.api.post(&format!("/v1/handshakes/{handshake}/revoke"), &serde_json::json!({})).await
+    }
+
+    /// Who saw what.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn receipt(&self, handshake: HandshakeId) -> Result<HandshakeReceipt, CallError> {
+        self.api.get(&format!("/v1/handshakes/{handshake}/receipt")).await
     }
 
     /// Gives consent for a purpose on all its channels, after reading its newest text.

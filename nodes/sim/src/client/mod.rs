@@ -9,6 +9,7 @@ pub mod mail;
 pub mod shop_floor;
 pub mod sse;
 pub mod staff;
+pub mod tablet;
 
 pub use api::{Api, CallError};
 pub use customer::Customer;
@@ -17,3 +18,4 @@ pub use integration::Integration;
 pub use mail::{DemoMail, Mail};
 pub use shop_floor::ShopFloor;
 pub use staff::Staff;
+pub use tablet::Tablet;

@@ -2,6 +2,7 @@
 //!
 //! Owns no session: codes, passes and visit tokens are all it needs.
 
+use aisle_schemas::handshake::HandshakeId;
 use aisle_schemas::http::node::{NodeCheckIn, NodeCheckedIn, NodeOverview, ZoneEntered};
 use aisle_schemas::ids::{VisitToken, ZoneId};
 use aisle_schemas::visit::CheckInMethod;
@@ -50,6 +51,14 @@ impl ShopFloor {
     /// See [`CallError`].
     pub async fn check_out(&self, token: VisitToken) -> Result<(), CallError> {
         self.api.tell(Method::POST, &format!("/v1/visits/{token}/checkout"), None::<&()>).await
+    }
+
+    /// Stops sharing with an adviser at once, on the store's network.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn revoke_handshake(&self, token: VisitToken, handshake: HandshakeId) -> Result<(), CallError> {
+        self.api.tell(Method::POST, &format!("/v1/visits/{token}/handshakes/{handshake}/revoke"), None::<&()>).await
     }
 
     /// The node at a glance.

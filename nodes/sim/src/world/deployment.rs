@@ -22,6 +22,40 @@ use crate::run::StoreTarget;
 /// Name of the one cloud instance.
 pub const INSTANCE: &str = "eu1-a";
 
+/// A member of the demo's staff.
+#[derive(Debug, Clone, Copy)]
+pub struct StaffOfDemo {
+    pub number: &'static str,
+    pub first_name: &'static str,
+    pub badge: &'static str,
+    pub pin: &'static str,
+    badge_sha256: &'static str,
+    pin_hash: &'static str,
+}
+
+/// Who may use tablets. A demo tells its PINs; a real roster holds hashes alone.
+pub const STAFF: [StaffOfDemo; 2] = [
+    StaffOfDemo {
+        number: "1042",
+        first_name: "Mia",
+        badge: "B-1042",
+        pin: "493817",
+        badge_sha256: "60fe24cfa06e9d7d8c614bc62f95243da57328fd9b939003fdaf4fd83bacdb73",
+        pin_hash: "pbkdf2-sha256$100000$11111111111111111111111111111111$09ce6017f03fb1a5b23ed495977a3b6bdc7120202b23ce894409c230ec00a4f4",
+    },
+    StaffOfDemo {
+        number: "1043",
+        first_name: "Jonas",
+        badge: "B-1043",
+        pin: "271828",
+        badge_sha256: "2f6e39c9191123cf256510db5cb8d5c1bdf99e1974d0e4f6b07a9ec2d0bee07d",
+        pin_hash: "pbkdf2-sha256$100000$22222222222222222222222222222222$a737c420eaebd604e8ee8da0d2461d2d6e4ae905497580833ce9796cc2195faf",
+    },
+];
+
+/// The tablet of each store. It hangs nowhere, so no plan shows it.
+const TABLET: &str = "tablet-1";
+
 /// One cloud and its stores.
 #[derive(Debug, Clone)]
 pub struct Deployment {
@@ -73,7 +107,12 @@ impl StoreDeployment {
             store,
             screens: stores::screens(),
             displays: stores::displays(),
-            devices: DEVICES.iter().map(|device| ((device.kind, device.id.to_owned()), random_hex(16, rng))).collect(),
+            devices: DEVICES
+                .iter()
+                .map(|device| (device.kind, device.id))
+                .chain([(DeviceKind::Tablet, TABLET)])
+                .map(|(kind, id)| ((kind, id.to_owned()), random_hex(16, rng)))
+                .collect(),
             http,
             mqtt,
             node_secret: random_hex(16, rng),
@@ -188,6 +227,10 @@ impl Deployment {
             "store_key": store.store_key,
             "cloud_public_key": self.cloud_public_key,
             "devices": devices,
+            "staff": STAFF.map(|staff| json!({
+                "number": staff.number, "first_name": staff.first_name, "role": "Beratung",
+                "badge_sha256": staff.badge_sha256, "pin_hash": staff.pin_hash,
+            })),
             "content": { "from": self.url() },
             // Many stores share this machine's disk: none reserves its share.
             "storage": { "ballast_mib": 0, "grow": false },

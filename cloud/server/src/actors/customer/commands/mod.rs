@@ -5,6 +5,7 @@ pub mod consent;
 pub mod context;
 pub mod dialogue;
 pub mod feed;
+pub mod handshake;
 pub mod profile;
 pub mod sale;
 pub mod visit;

@@ -1,0 +1,1 @@
+SELECT sealed FROM about_me WHERE customer = $1

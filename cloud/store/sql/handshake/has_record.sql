@@ -1,0 +1,1 @@
+SELECT count(*) FROM handshake_record WHERE id = $1
