@@ -7,6 +7,7 @@
 mod proof;
 mod text;
 
+pub(crate) use proof::canonical;
 pub use proof::{ExportedProof, PROOF_BYTES_MAX, ProofRefused, ProofSubject, export_proof, verify_proof};
 pub use text::{LegalText, LegalTexts, TextChange, TextRefused, TextStanding, TextVersion};
 

@@ -131,7 +131,7 @@ fn instant(at: DateTime<Utc>) -> String {
 }
 
 /// Writes a value with sorted keys and without white space, whatever order its maps keep.
-fn canonical(value: &Value) -> String {
+pub(crate) fn canonical(value: &Value) -> String {
     match value {
         Value::Object(map) => {
             let sorted: BTreeMap<&String, &Value> = map.iter().collect();
