@@ -51,8 +51,6 @@ pub fn difference(before: &Rows, after: &Rows) -> Rows {
 /// Documents of a store that begin with a word, by key; `None` for deleted ones.
 const DOCUMENTS: &str = "SELECT key, event FROM document WHERE key LIKE ? || '/%'";
 
-const REPORTED: &str = "SELECT event FROM log_record WHERE stream = 'reported' AND key = ?";
-
 /// A reading connection to a store's journal.
 pub struct Documents(SqliteConnection);
 
@@ -70,16 +68,6 @@ impl Documents {
             sqlx::query_as(DOCUMENTS).bind(kind).fetch_all(&mut self.0).await.context("failed to read documents")?;
         let name = |key: String| key.split_once('/').map_or_else(String::new, |(_, name)| name.to_owned());
         Ok(rows.into_iter().map(|(key, event)| (name(key), event.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))).collect())
-    }
-
-    /// What the store itself says under a key, as it waits to be sent or was sent last.
-    ///
-    /// # Errors
-    /// When the journal cannot be read.
-    pub async fn reported(&mut self, key: &str) -> Result<Option<String>> {
-        let row: Option<(Vec<u8>,)> =
-            sqlx::query_as(REPORTED).bind(key).fetch_optional(&mut self.0).await.context("failed to read the log")?;
-        Ok(row.map(|(event,)| String::from_utf8_lossy(&event).into_owned()))
     }
 }
 
