@@ -116,18 +116,6 @@ impl Assortment {
         self.by_sku.get(sku)
     }
 
-    /// How many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.by_sku.len()
-    }
-
-    /// Whether the store sells nothing yet.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.by_sku.is_empty()
-    }
-
     /// The product that a scanned code names. What the shop prints itself comes first: such codes look like numbers of products.
     ///
     /// # Errors
