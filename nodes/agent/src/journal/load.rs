@@ -161,9 +161,10 @@ impl Journal {
     /// # Errors
     /// [`JournalError`].
     pub async fn changed_documents(&self, mut change: i64) -> Result<Vec<Document>, JournalError> {
+        type Row = (String, i64, i64, Option<Vec<u8>>, bool);
         let mut documents = Vec::new();
         loop {
-            let rows: Vec<(String, i64, i64, Option<Vec<u8>>, bool)> =
+            let rows: Vec<Row> =
                 sqlx::query_as(include_str!("sql/changed_documents.sql")).bind(change).bind(PAGE).fetch_all(&self.read).await?;
             let Some((_, last, ..)) = rows.last() else { return Ok(documents) };
             change = *last;
