@@ -287,7 +287,6 @@ impl Consultation {
     }
 
     /// A claim. The first good one burns the code; the same one again, because its answer was lost, is answered alike.
-    #[must_use]
     pub fn claim(mut self, claim: Claim<'_>, now: Moment) -> (Self, Result<Claimed, Refusal>) {
         let wrong_codes = match &self.phase {
             Phase::Offered { wrong_codes } => *wrong_codes,
@@ -333,7 +332,6 @@ impl Consultation {
     }
 
     /// The customer grants: the first time, or more than before. `lease` is verified as the cloud's.
-    #[must_use]
     pub fn grant(mut self, lease: Lease, now: Moment) -> (Self, Result<(), Refusal>) {
         if self.grants.contains(&lease.grant) {
             return (self, Err(Refusal::Replay));
@@ -351,7 +349,6 @@ impl Consultation {
     }
 
     /// The cloud renews: the same grant with a higher number. It may shorten, never lengthen.
-    #[must_use]
     pub fn renew(mut self, renewed: Lease, now: Moment) -> (Self, Result<(), Refusal>) {
         let left = self.left_of(&renewed, now);
         let answer = match &mut self.phase {
@@ -382,7 +379,6 @@ impl Consultation {
     }
 
     /// Staff ask for more; the grant stays as it is until the customer answers.
-    #[must_use]
     pub fn request(mut self, scopes: &[Scope]) -> (Self, Result<(), Refusal>) {
         let answer = match &mut self.phase {
             Phase::Active { lease, asked, .. } => {
@@ -395,7 +391,6 @@ impl Consultation {
     }
 
     /// The customer says no: to the offer, or to more, which leaves the old grant as it was.
-    #[must_use]
     pub fn deny(mut self, now: Moment) -> (Self, Result<(), Refusal>) {
         match &mut self.phase {
             Phase::Claimed { .. } => (self.over(Outcome::Denied, now), Ok(())),
