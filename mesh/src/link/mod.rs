@@ -32,7 +32,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const EVENT_HEADROOM: usize = 32;
 /// Messages that may wait beyond Receive Maximum. mosquitto 2.0 exceeds it when it has a backlog: each PUBACK frees up to
 /// Receive Maximum further messages instead of one. What bounds memory is the budget in bytes, `Held`.
-const OVERSHOOT_MESSAGES: usize = 1_000;
+pub(crate) const OVERSHOOT_MESSAGES: usize = 1_000;
 /// The library sends what is queued here after a reconnect or loses it; the less the better.
 const REQUEST_CAPACITY: usize = 1;
 /// The library panics below this.

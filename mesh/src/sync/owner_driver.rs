@@ -18,7 +18,7 @@ use aisle_schemas::{
     event::Source,
     ids::{InstanceId, NodeId, Partition, TenantId},
     limits::{BACKOFF_MAX, BACKOFF_MIN, BACKOFF_RESET, LEASE, RECEIVE_MAX_CLOUD, WINDOW_CLOUD},
-    sync::{State, Term},
+    sync::{Nonce, Session, State, Term},
     topic::owner_up_filter,
 };
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
@@ -60,6 +60,8 @@ const PUBLISHES_MAX: usize = WINDOW_CLOUD as usize;
 const SETTLED_MAX: usize = 2 * RECEIVE_MAX_CLOUD as usize + PEER_QUEUE;
 /// Node tasks of one instance: broker and enrolment admit known nodes only, so more is a fault; a first message beyond it is shed.
 const NODES_MAX: usize = 16_384;
+/// HELLOs that may wait for the answer `later`; whoever gets none says HELLO again by itself, after 5 s at the earliest.
+const PUT_OFF_MAX: usize = 8_192;
 /// Time between looks at presence leases, and between their renewals.
 const PRESENCE_EVERY: Duration = Duration::from_secs(5);
 /// Longest orderly stop: what drains, and then the statements that give leases back.
@@ -113,6 +115,7 @@ impl OwnerSync {
             order: AckOrder::default(),
             budget: HelloBudget::default(),
             states: VecDeque::new(),
+            put_off: VecDeque::new(),
             tasks: HashMap::new(),
             boards: Arc::clone(&boards),
             hub_tx,
@@ -127,6 +130,14 @@ impl OwnerSync {
         let task = tokio::spawn(hub.run(control_rx, hub_rx, settled_rx));
         OwnerSyncHandle::new(boards, status, owned, control, task)
     }
+}
+
+/// A HELLO that is to come again later.
+struct PutOff {
+    node: NodeId,
+    term: Term,
+    session: Session,
+    nonce: Nonce,
 }
 
 /// The end of something that the hub has started.
@@ -159,6 +170,8 @@ struct Hub<T: Transport, S: OwnerStore> {
     budget: HelloBudget,
     /// Partitions whose STATE has still to be said; said when nobody else needs the window.
     states: VecDeque<(Partition, Term)>,
+    /// HELLOs beyond this second's budget that have no answer yet.
+    put_off: VecDeque<PutOff>,
     /// One task per node that was heard of under the present term of its partition.
     tasks: HashMap<NodeId, mpsc::Sender<ToTask>>,
     boards: Boards,
@@ -183,6 +196,7 @@ impl<T: Transport, S: OwnerStore> Hub<T, S> {
     ) {
         while !self.has_ended() {
             self.say_states();
+            self.say_later();
             self.tell();
             let due = super::turn::earliest([self.dial_at, Some(self.presence_at), self.leases.due(), self.stop_at]);
             let room = self.link.is_none() || self.in_flight < self.window;
@@ -409,11 +423,10 @@ impl<T: Transport, S: OwnerStore> Hub<T, S> {
         if let FromNodeMessage::Hello { session, body, .. } = &message {
             let now = self.now();
             if !self.budget.take(now) {
-                let body = Box::new(hello::later(body.nonce, &mut self.rng));
-                let stamp = self.stamp();
-                let later = ToNode::Welcome { session: *session, body };
-                if let Some(encoded) = codec::encode_to_node(&node, term, &later, stamp) {
-                    self.publish(encoded);
+                if self.put_off.len() < PUT_OFF_MAX {
+                    self.put_off.push_back(PutOff { node, term, session: *session, nonce: body.nonce });
+                } else {
+                    signals::counted(ROLE, Counted::Shed);
                 }
                 self.settle(arrival);
                 return;
@@ -484,6 +497,18 @@ impl<T: Transport, S: OwnerStore> Hub<T, S> {
         }
     }
 
+    /// Answers HELLOs that were put off (AS-021), as far as the window has room: in a storm there are thousands, and a link whose writes pile up
+    /// is dropped, which begins the storm anew.
+    fn say_later(&mut self) {
+        while self.in_flight < self.window / 2 || (self.in_flight == 0 && self.window == 1) {
+            let Some(PutOff { node, term, session, nonce }) = self.put_off.pop_front() else { return };
+            let (body, stamp) = (Box::new(hello::later(nonce, &mut self.rng)), self.stamp());
+            if let Some(encoded) = codec::encode_to_node(&node, term, &ToNode::Welcome { session, body }, stamp) {
+                self.publish(encoded);
+            }
+        }
+    }
+
     fn write(&mut self, write: impl FnOnce(&Writer) -> Result<(), super::transport::WriterClosed>) {
         if let Some((writer, _)) = &self.link
             && write(writer).is_err()
@@ -506,6 +531,7 @@ impl<T: Transport, S: OwnerStore> Hub<T, S> {
         self.subscribed_at = None;
         self.in_flight = 0;
         self.states.clear();
+        self.put_off.clear();
         self.subscribing.clear();
         self.order.reset();
         let nodes: Vec<NodeId> = self.tasks.keys().cloned().collect();

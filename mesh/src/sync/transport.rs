@@ -11,10 +11,11 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::{codec::Encoded, receiver::Arrival};
-use crate::link::{AckToken, Link, LinkConfig, LinkConfigError, LinkError, LinkEvent, LinkHandle, Outgoing, Qos, Will};
+use crate::link::{AckToken, Link, LinkConfig, LinkConfigError, LinkError, LinkEvent, LinkHandle, OVERSHOOT_MESSAGES, Outgoing, Qos, Will};
 
-/// Writes that may wait for a busy link: both windows of the larger end, twice, for what is not counted in a window.
-const WRITES_MAX: usize = 2 * (RECEIVE_MAX_CLOUD as usize + WINDOW_CLOUD as usize);
+/// Writes that may wait for a busy link: both windows of the larger end, twice, for what is not counted in a window, and the acknowledgements of
+/// what a broker sends beyond its window.
+const WRITES_MAX: usize = 2 * (RECEIVE_MAX_CLOUD as usize + WINDOW_CLOUD as usize) + OVERSHOOT_MESSAGES;
 
 /// Opens connections, one at a time.
 pub trait Transport: Send + Sync + 'static {
