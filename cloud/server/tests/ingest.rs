@@ -14,7 +14,7 @@ use aisle_mesh::{
         codec::Stamp,
         hello::Decision,
         load::{LoadContext, load},
-        log::{ApplyError, ApplyMode, EpochReason, EpochRequest, LogError, OwnerStore, PresenceExpiry, ReceiveLog, SendLog},
+        log::{ApplyError, ApplyMode, EpochReason, EpochRequest, Heard, LogError, OwnerStore, PresenceExpiry, ReceiveLog, SendLog},
         ownership::PartitionStore,
         sender::LoadRequest,
     },
@@ -34,6 +34,7 @@ use aisle_store::{
     visit,
 };
 use chrono::TimeDelta;
+use futures_util::future::join_all;
 use world::{Owner, body, id, node as node_id, record};
 
 #[test]
@@ -131,7 +132,10 @@ fn as_034_an_owner_whose_term_is_over_writes_nothing() {
         assert!(matches!(late, Err(ApplyError::Fenced)), "{}: {late:?}", w.kind);
         let session = world::session(1);
         assert!(matches!(owner.ingest.presence(&n1, session, NodeStatus::Offline, owner.now()).await, Err(LogError::Fenced)));
-        assert!(matches!(owner.ingest.touch(&[(n1.clone(), session)], owner.now()).await, Err(LogError::Fenced)));
+        assert!(matches!(
+            owner.ingest.touch(&[(n1.clone(), Heard { session, skew: TimeDelta::zero() })], owner.now()).await,
+            Err(LogError::Fenced)
+        ));
         let epoch = owner.down_epoch(&n1).await;
         assert!(matches!(owner.ingest.commit_sent(&n1, epoch, Stream::Order, Seq::new(1)).await, Err(LogError::Fenced)));
         assert_eq!(owner.counter("checkin_refused", "s1/expired").await, 0);
@@ -376,6 +380,55 @@ fn the_outcome_of_an_order_finds_the_customer_who_waits_for_it() {
 }
 
 #[test]
+fn as_033_batches_of_many_stores_that_come_at_once_each_get_their_own_answer() {
+    on_both(|w| async move {
+        let names: Vec<String> = (0..40).map(|n| format!("t.s{n}.n1")).collect();
+        let mut owner = Owner::new(w.db, &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        let nodes: Vec<_> = names.iter().map(|name| node_id(name)).collect();
+        for (n, node) in (1..).zip(&nodes) {
+            owner.hello(node, n).await;
+        }
+        owner.drain().await;
+        let t = owner.now();
+        let of_facts = body::refused("expired", t).stream();
+        let mut batches = Vec::new();
+        for (n, node) in (1_u8..).zip(&nodes) {
+            let session = u64::from(n);
+            let plays = (1..=3).map(|seq| record(seq, body::play(seq, t), node, t)).collect();
+            batches.push((node, owner.batch(1, session, Stream::Tele, 0, plays)));
+            let facts = match n {
+                // One that nobody can read, one whose cursor is another, and one of a session that is over: each alone.
+                7 => vec![world::unreadable(1, node, t)],
+                _ => vec![record(1, body::refused("expired", t), node, t)],
+            };
+            let (stood, session) = (if n == 8 { 5 } else { 0 }, if n == 9 { 99 } else { session });
+            batches.push((node, owner.batch(1, session, of_facts, stood, facts)));
+        }
+        let answers = join_all(batches.iter().map(|(node, batch)| owner.ingest.apply(node, batch))).await;
+        let mut told = 0;
+        for (at, ((node, batch), answer)) in batches.iter().zip(answers).enumerate() {
+            match (batch.stream == of_facts, at / 2 + 1, answer) {
+                (true, 7, Err(ApplyError::Poison { index: 0, .. }))
+                | (true, 8, Err(ApplyError::Conflict { cursor: Seq::ZERO }))
+                | (true, 9, Err(ApplyError::Fenced)) => {}
+                (true, n, Ok(applied)) if ![7, 8, 9].contains(&n) => {
+                    told += 1;
+                    assert_eq!(applied.cursor, Seq::new(1));
+                }
+                (false, _, Ok(applied)) => assert_eq!(applied.cursor, Seq::new(3)),
+                (_, n, other) => panic!("{node} ({n}), {}: {other:?}", batch.stream),
+            }
+        }
+        assert_eq!(told, nodes.len() - 3);
+        let conn = &mut owner.db.read().await.unwrap();
+        for (n, node) in (1..).zip(&nodes) {
+            assert_eq!(surface::plays(conn, node).await.unwrap(), 3, "{node} on {}", w.kind);
+            assert_eq!(cursor::journalled(conn, node).await.unwrap(), u64::from(![7, 8, 9].contains(&n)), "{node} on {}", w.kind);
+        }
+    });
+}
+
+#[test]
 fn plays_and_taps_count_once_by_their_natural_key() {
     on_both(|w| async move {
         let owner = Owner::new(w.db, &["t.s1.n1"]).await;
@@ -443,7 +496,7 @@ fn as_082_a_node_is_lost_when_its_will_stood_or_nothing_came_and_returns_when_he
         assert!(owner.ingest.expire_presence(&expiry(None, t)).await.unwrap().is_empty(), "{}: the will has not stood yet", w.kind);
         assert_eq!(owner.ingest.expire_presence(&expiry(None, t + TimeDelta::seconds(1))).await.unwrap(), std::slice::from_ref(&n1));
         let later = t + TimeDelta::minutes(5);
-        owner.ingest.touch(&[(n1.clone(), world::session(1))], later).await.unwrap();
+        owner.ingest.touch(&[(n1.clone(), Heard { session: world::session(1), skew: TimeDelta::zero() })], later).await.unwrap();
         let lost = owner.ingest.expire_presence(&expiry(Some(later), t)).await.unwrap();
         assert_eq!(lost, std::slice::from_ref(&n2), "heard again is back, silent is lost");
         owner.apply(&n2, Stream::Audit, 0, vec![record(1, body::refused("expired", t), &n2, t)]).await.unwrap();

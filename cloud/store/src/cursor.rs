@@ -3,11 +3,11 @@
 //! Owns tables `stream_cursor` and `journal`. Takes what a batch says; emits whether it may be applied and where the
 //! cursor stands. All functions are parts of the one receive transaction (AS-033).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use aisle_schemas::{
     http::cloud::NodeState,
-    ids::{EventId, NodeId},
+    ids::{EventId, InstanceId, NodeId},
     sync::{Epoch, Mark, Seq, Session, Stream, Term},
 };
 use chrono::{DateTime, Utc};
@@ -17,7 +17,7 @@ use sqlx::types::Json;
 use crate::{
     db::{Conn, Tx},
     error::StoreError,
-    statement::{Id, Num, Text, Word, run},
+    statement::{Id, Num, Portable as _, Text, Word, column, instant, micros, run},
     term::Holder,
 };
 
@@ -36,22 +36,74 @@ pub struct Begun {
     pub poison_run: u32,
 }
 
-/// Begins a receive transaction: fences by what `holder` holds (AS-034), reads node and cursor. `None` where it does not hold the node's
-/// partition any more or the node is unknown.
+/// What the transaction of one batch claims: that the node's partition is held under this term.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    pub node: &'a NodeId,
+    pub stream: Stream,
+    pub term: Term,
+}
+
+/// Begins a receive transaction: fences by what `owner` holds (AS-034), reads node and cursor of each claim, in the order given. `None` where
+/// the partition is not held any more or the node is unknown.
+pub async fn begin_all(tx: &mut Tx, owner: &InstanceId, claims: &[Claim<'_>]) -> Result<Vec<Option<Begun>>, StoreError> {
+    #[derive(Serialize)]
+    struct Wanted {
+        place: i64,
+        node: String,
+        stream: &'static str,
+        term: i64,
+    }
+    type Row = (
+        Num<usize>,
+        bool,
+        bool,
+        Option<Text<Epoch>>,
+        Option<Text<Session>>,
+        Option<Num<Term>>,
+        Word<NodeState>,
+        Option<Num<Seq>>,
+        Option<Num<u32>>,
+    );
+    let wanted: Vec<Wanted> = (0_i64..)
+        .zip(claims)
+        .map(|(place, Claim { node, stream, term })| Wanted { place, node: node.to_string(), stream: stream.as_str(), term: term.as_i64() })
+        .collect();
+    let rows: Vec<Row> = run!(
+        tx,
+        fetch_all: Row,
+        pair "cursor/begin",
+        pg(
+            column(&wanted, |claim| claim.place),
+            column(&wanted, |claim| claim.node.as_str()),
+            column(&wanted, |claim| claim.stream),
+            column(&wanted, |claim| claim.term),
+            owner,
+        ),
+        sqlite(Json(&wanted), owner),
+    )?;
+    let mut begun = vec![None; claims.len()];
+    for (Num(place), enrolled, active, epoch, session, open_term, Word(presence), cursor, poison_run) in rows {
+        if let Some(begun) = begun.get_mut(place) {
+            *begun = Some(Begun {
+                enrolled,
+                active,
+                epoch: epoch.map(|Text(epoch)| epoch),
+                session: session.map(|Text(session)| session),
+                open_term: open_term.map(|Num(term)| term),
+                presence,
+                cursor: cursor.map(|Num(seq)| seq),
+                poison_run: poison_run.map_or(0, |Num(run)| run),
+            });
+        }
+    }
+    Ok(begun)
+}
+
+/// [`begin_all`] for one batch.
 pub async fn begin(tx: &mut Tx, node: &NodeId, stream: Stream, holder: &Holder) -> Result<Option<Begun>, StoreError> {
-    type Row =
-        (bool, bool, Option<Text<Epoch>>, Option<Text<Session>>, Option<Num<Term>>, Word<NodeState>, Option<Num<Seq>>, Option<Num<u32>>);
-    let row: Option<Row> = run!(tx, fetch_optional: Row, pair "cursor/begin", node, stream, holder.term, &holder.owner)?;
-    Ok(row.map(|(enrolled, active, epoch, session, open_term, Word(presence), cursor, poison_run)| Begun {
-        enrolled,
-        active,
-        epoch: epoch.map(|Text(epoch)| epoch),
-        session: session.map(|Text(session)| session),
-        open_term: open_term.map(|Num(term)| term),
-        presence,
-        cursor: cursor.map(|Num(seq)| seq),
-        poison_run: poison_run.map_or(0, |Num(run)| run),
-    }))
+    let begun = begin_all(tx, &holder.owner, &[Claim { node, stream, term: holder.term }]).await?;
+    Ok(begun.into_iter().next().flatten())
 }
 
 /// How the cursor moves at the end of a receive transaction.
@@ -71,16 +123,68 @@ pub struct Advance {
     pub at: DateTime<Utc>,
 }
 
-/// Moves the cursor by compare-and-set (AS-037); `false` where it stands elsewhere: roll back and read again.
+/// Moves cursors by compare-and-set (AS-037); `false` where one of them stands elsewhere: roll back and read again.
+pub async fn advance_all(tx: &mut Tx, moves: &[(&NodeId, Advance)]) -> Result<bool, StoreError> {
+    #[derive(Serialize)]
+    struct Move {
+        node: String,
+        stream: &'static str,
+        epoch: String,
+        stood: i64,
+        reached: i64,
+        mark: i64,
+        poison_run: i64,
+        pending: i64,
+        applied: i64,
+        quarantined: i64,
+        #[serde(serialize_with = "instant::serialize")]
+        at: DateTime<Utc>,
+    }
+    let set: Vec<Move> = moves
+        .iter()
+        .map(|(node, Advance { stream, epoch, from, to, mark, poison_run, pending, applied, quarantined, at })| Move {
+            node: node.to_string(),
+            stream: stream.as_str(),
+            epoch: epoch.to_string(),
+            stood: from.as_i64(),
+            reached: to.as_i64(),
+            mark: mark.as_i64(),
+            poison_run: poison_run.portable(),
+            pending: pending.portable(),
+            applied: applied.portable(),
+            quarantined: quarantined.portable(),
+            at: *at,
+        })
+        .collect();
+    let moved = run!(
+        tx,
+        execute,
+        pair "cursor/advance",
+        pg(
+            column(&set, |row| row.node.as_str()),
+            column(&set, |row| row.stream),
+            column(&set, |row| row.epoch.as_str()),
+            column(&set, |row| row.stood),
+            column(&set, |row| row.reached),
+            column(&set, |row| row.mark),
+            column(&set, |row| row.poison_run),
+            column(&set, |row| row.pending),
+            column(&set, |row| row.applied),
+            column(&set, |row| row.quarantined),
+            column(&set, |row| micros(row.at)),
+        ),
+        sqlite(Json(&set)),
+    )?;
+    Ok(moved == u64::try_from(moves.len()).unwrap_or(u64::MAX))
+}
+
+/// [`advance_all`] for one cursor.
 pub async fn advance(tx: &mut Tx, node: &NodeId, advance: &Advance) -> Result<bool, StoreError> {
-    let Advance { stream, epoch, from, to, mark, poison_run, pending, applied, quarantined, at } = *advance;
-    let moved =
-        run!(tx, execute, "cursor/advance.sql", node, stream, epoch, from, to, mark, poison_run, pending, applied, quarantined, at)?;
-    Ok(moved == 1)
+    advance_all(tx, &[(node, *advance)]).await
 }
 
 /// A class-A record for the journal.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy)]
 pub struct JournalEntry<'a> {
     pub id: EventId,
     pub seq: i64,
@@ -100,30 +204,65 @@ pub struct JournalSource<'a> {
 /// Journals records and returns the ids that were not there before: only those take effect (AS-038).
 pub async fn journal(tx: &mut Tx, from: JournalSource<'_>, entries: &[JournalEntry<'_>]) -> Result<HashSet<EventId>, StoreError> {
     let JournalSource { node, stream, epoch, at } = from;
-    let source = node.source();
     if let [JournalEntry { id, seq, event }] = entries {
-        let new = run!(tx, execute, "journal/insert_one.sql", source, *id, stream, epoch, *seq, event.as_bytes(), at)?;
+        let new = run!(tx, execute, "journal/insert_one.sql", node.source(), *id, stream, epoch, *seq, event.as_bytes(), at)?;
         return Ok(if new > 0 { HashSet::from([*id]) } else { HashSet::new() });
     }
-    if entries.is_empty() {
-        return Ok(HashSet::new());
+    let mut new = journal_all(tx, at, &[(from, entries.to_vec())]).await?;
+    Ok(new.remove(&node.source()).unwrap_or_default())
+}
+
+/// Journals records of several nodes, all at one instant, and returns the ids that were not there before, by CloudEvents `source`.
+pub async fn journal_all(
+    tx: &mut Tx,
+    at: DateTime<Utc>,
+    sets: &[(JournalSource<'_>, Vec<JournalEntry<'_>>)],
+) -> Result<HashMap<String, HashSet<EventId>>, StoreError> {
+    #[derive(Serialize)]
+    struct Row<'a> {
+        source: String,
+        id: EventId,
+        stream: &'static str,
+        epoch: String,
+        seq: i64,
+        event: &'a str,
     }
-    let new: Vec<(Id<EventId>,)> = run!(
+    let rows: Vec<Row<'_>> = sets
+        .iter()
+        .flat_map(|(JournalSource { node, stream, epoch, at: _ }, entries)| {
+            entries.iter().map(|JournalEntry { id, seq, event }| Row {
+                source: node.source(),
+                id: *id,
+                stream: stream.as_str(),
+                epoch: epoch.to_string(),
+                seq: *seq,
+                event,
+            })
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let inserted: Vec<(String, Id<EventId>)> = run!(
         tx,
-        fetch_all: (Id<EventId>,),
+        fetch_all: (String, Id<EventId>),
         pair "journal/insert",
         pg(
-            source,
-            stream,
-            epoch,
             at,
-            entries.iter().map(|entry| entry.id.0).collect::<Vec<_>>(),
-            entries.iter().map(|entry| entry.seq).collect::<Vec<_>>(),
-            entries.iter().map(|entry| entry.event.as_bytes()).collect::<Vec<_>>(),
+            column(&rows, |row| row.source.as_str()),
+            column(&rows, |row| row.id.0),
+            column(&rows, |row| row.stream),
+            column(&rows, |row| row.epoch.as_str()),
+            column(&rows, |row| row.seq),
+            column(&rows, |row| row.event.as_bytes()),
         ),
-        sqlite(source, stream, epoch, at, Json(entries)),
+        sqlite(at, Json(&rows)),
     )?;
-    Ok(new.into_iter().map(|(Id(id),)| id).collect())
+    let mut new: HashMap<String, HashSet<EventId>> = HashMap::new();
+    for (source, Id(id)) in inserted {
+        new.entry(source).or_default().insert(id);
+    }
+    Ok(new)
 }
 
 /// Records journalled of a node.

@@ -20,7 +20,7 @@ use sqlx::types::Json;
 use crate::{
     db::{Conn, Db, Tx},
     error::StoreError,
-    statement::{Num, Text, run},
+    statement::{Num, Portable, Text, column, run},
 };
 
 /// One obligation towards a node.
@@ -151,7 +151,17 @@ async fn reserve(tx: &mut Tx, owed: &BTreeMap<NodeId, Vec<&Record<'_>>>) -> Resu
         documents: count_of(records, DownStream::Desired),
     };
     let wishes: Vec<Wish> = owed.iter().map(wish).collect();
-    let rows: Vec<Row> = run!(tx, fetch_all: Row, pair "down/reserve", Json(wishes))?;
+    let rows: Vec<Row> = run!(
+        tx,
+        fetch_all: Row,
+        pair "down/reserve",
+        pg(
+            column(&wishes, |wish| wish.node.as_str()),
+            column(&wishes, |wish| wish.orders.portable()),
+            column(&wishes, |wish| wish.documents.portable()),
+        ),
+        sqlite(Json(&wishes)),
+    )?;
     let place = |(Text(node), Num(order_next), Num(desired_next), Num(mark), reserved): Row| {
         (node, Place { order_next, desired_next, mark, reserved })
     };
@@ -208,8 +218,22 @@ impl<'w> Numbered<'w> {
         }
         let documents: Vec<NewRow<'_>> = documents.into_values().collect();
         for rows in documents.chunks(ROWS_MAX) {
-            let put: Vec<(Text<NodeId>, String)> =
-                run!(tx, fetch_all: (Text<NodeId>, String), pair "down/put_documents", Json(rows), DOCUMENTS_MAX)?;
+            let put: Vec<(Text<NodeId>, String)> = run!(
+                tx,
+                fetch_all: (Text<NodeId>, String),
+                pair "down/put_documents",
+                pg(
+                    column(rows, |row| row.node.as_str()),
+                    column(rows, |row| row.key),
+                    column(rows, |row| row.seq),
+                    column(rows, |row| row.id.0),
+                    column(rows, |row| row.event),
+                    column(rows, |row| i64::from(row.crc)),
+                    column(rows, |row| row.deleted),
+                    DOCUMENTS_MAX,
+                ),
+                sqlite(Json(rows), DOCUMENTS_MAX),
+            )?;
             if put.len() < rows.len() {
                 let put: HashSet<(String, String)> = put.into_iter().map(|(Text(node), key)| (node.to_string(), key)).collect();
                 let refused = rows.iter().find(|row| !put.contains(&(row.node.clone(), row.key.to_owned())));

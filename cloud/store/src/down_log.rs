@@ -15,7 +15,7 @@ use crate::{
     db::{Conn, Tx},
     down::DownStream,
     error::StoreError,
-    statement::{Id, Num, Text, run},
+    statement::{Id, Num, Text, column, run},
 };
 
 /// Where one stream of the log stands.
@@ -164,7 +164,18 @@ pub async fn note_acked(tx: &mut Tx, acked: &[(NodeId, Acked)]) -> Result<(), St
         documents: desired.as_i64(),
     };
     let rows: Vec<Row> = acked.iter().map(row).collect();
-    run!(tx, execute, pair "down/acked", Json(rows))?;
+    run!(
+        tx,
+        execute,
+        pair "down/acked",
+        pg(
+            column(&rows, |row| row.node.as_str()),
+            column(&rows, |row| row.epoch.as_str()),
+            column(&rows, |row| row.orders),
+            column(&rows, |row| row.documents),
+        ),
+        sqlite(Json(&rows)),
+    )?;
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use sqlx::types::Json;
 use crate::{
     db::{Conn, Tx},
     error::StoreError,
-    statement::{Num, Text, run},
+    statement::{Num, Text, column, run},
 };
 
 #[derive(Serialize)]
@@ -44,7 +44,19 @@ pub async fn settle(tx: &mut Tx, node: &NodeId, reports: &[(String, DocumentRepo
         })
         .collect();
     if !settled.is_empty() {
-        run!(tx, execute, pair "down_status/settle", node, Json(&settled))?;
+        run!(
+            tx,
+            execute,
+            pair "down_status/settle",
+            pg(
+                node,
+                column(&settled, |report| report.key),
+                column(&settled, |report| report.seq),
+                column(&settled, |report| report.status),
+                column(&settled, |report| report.code),
+            ),
+            sqlite(node, Json(&settled)),
+        )?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use sqlx::{
 
 use crate::{dialect, error::StoreError};
 
-const MIGRATIONS: [(i64, &str, &str); 14] = [
+const MIGRATIONS: [(i64, &str, &str); 15] = [
     (1, "sync", include_str!("../migrations/0001_sync.sql")),
     (2, "visit", include_str!("../migrations/0002_visit.sql")),
     (3, "customer", include_str!("../migrations/0003_customer.sql")),
@@ -26,6 +26,7 @@ const MIGRATIONS: [(i64, &str, &str); 14] = [
     (11, "rollout", include_str!("../migrations/0011_rollout.sql")),
     (13, "handshake", include_str!("../migrations/0013_handshake.sql")),
     (14, "product", include_str!("../migrations/0014_product.sql")),
+    (16, "play_detail", include_str!("../migrations/0016_play_detail.sql")),
     (18, "node_alarm", include_str!("../migrations/0018_node_alarm.sql")),
 ];
 
@@ -58,4 +59,19 @@ pub(crate) async fn pg(url: &str) -> Result<(), StoreError> {
 
 pub(crate) async fn sqlite(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     migrator(dialect::sqlite_schema).run(connection).await.map_err(broken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_is_listed_once_in_the_order_of_its_number() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+        let mut files: Vec<String> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        files.sort();
+        let listed: Vec<String> = MIGRATIONS.iter().map(|(number, name, _)| format!("{number:04}_{name}.sql")).collect();
+        assert_eq!(listed, files);
+    }
 }

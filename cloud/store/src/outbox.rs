@@ -16,7 +16,7 @@ use sqlx::types::Json;
 use crate::{
     db::{Conn, Db, PLACE_STEP, Tx},
     error::StoreError,
-    statement::{instant, run},
+    statement::{column, instant, micros, run},
 };
 
 /// What happened, for another owner. `customer` is `None` where the visit's pass is not known here: nobody can be addressed.
@@ -167,7 +167,20 @@ pub async fn put(tx: &mut Tx, db: &Db, messages: Vec<OutboxNew>) -> Result<Vec<O
                 at: *at,
             })
             .collect();
-        run!(tx, execute, pair "outbox/insert", Json(&set))?;
+        run!(
+            tx,
+            execute,
+            pair "outbox/insert",
+            pg(
+                column(&set, |row| row.place),
+                column(&set, |row| row.topic),
+                column(&set, |row| row.key.as_str()),
+                column(&set, |row| Json(row.payload)),
+                column(&set, |row| row.traceparent),
+                column(&set, |row| micros(row.at)),
+            ),
+            sqlite(Json(&set)),
+        )?;
     }
     Ok(rows)
 }

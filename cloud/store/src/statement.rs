@@ -83,10 +83,22 @@ impl<T> Portable for Vec<Option<T>> {
     }
 }
 
+impl<T> Portable for Vec<Json<T>> {
+    type Sql = Self;
+    fn portable(self) -> Self {
+        self
+    }
+}
+
 macro_rules! columns {
     ($($ty:ty),*) => { $(impl<'a> Portable for Vec<$ty> { type Sql = Self; fn portable(self) -> Self { self } })* };
 }
 columns!(i64, bool, String, &'a str, &'a [u8], Uuid, DateTime<Utc>);
+
+/// One column of a set of rows, for [`Portable`]'s arrays.
+pub fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
+    rows.iter().map(of).collect()
+}
 
 impl Portable for DateTime<Utc> {
     type Sql = Self;

@@ -30,6 +30,7 @@ use super::{
 use crate::fresh;
 
 /// A batch to apply.
+#[derive(Clone)]
 pub struct Work {
     pub node: NodeId,
     pub batch: ReceivedBatch,
@@ -37,6 +38,9 @@ pub struct Work {
     pub now: DateTime<Utc>,
     pub db: Db,
 }
+
+/// Ids of records that were not journalled before.
+pub type New = HashSet<EventId>;
 
 /// A batch that was applied, not yet committed.
 pub struct Done {
@@ -142,7 +146,7 @@ pub async fn run(tx: &mut Tx, work: &Work) -> Result<Done, Failure> {
 
 /// Numbers of class C that this batch passes and does not hold, so that nothing survives there (AS-025, AS-058); the range is that of the
 /// first and the last of them.
-fn hole(batch: &ReceivedBatch, at: DateTime<Utc>) -> Option<LossView> {
+pub(super) fn hole(batch: &ReceivedBatch, at: DateTime<Utc>) -> Option<LossView> {
     let held = u64::try_from(batch.records.len()).unwrap_or(u64::MAX);
     let missing = batch.to.since(batch.cursor).saturating_sub(held);
     if batch.stream.class() != Class::C || missing == 0 {
@@ -240,15 +244,7 @@ async fn journal(tx: &mut Tx, work: &Work, records: &[ReceivedRecord]) -> Result
     let Work { node, batch, holder: _, now, db: _ } = work;
     match batch.stream.class() {
         Class::A => {
-            let entries: Vec<JournalEntry<'_>> = records
-                .iter()
-                .map(|record| JournalEntry {
-                    id: record.event.id,
-                    seq: record.seq.as_i64(),
-                    // What was parsed as JSON is UTF-8.
-                    event: std::str::from_utf8(&record.raw).unwrap_or_default(),
-                })
-                .collect();
+            let entries: Vec<JournalEntry<'_>> = records.iter().map(entry).collect();
             let from = JournalSource { node, stream: batch.stream, epoch: batch.epoch, at: *now };
             cursor::journal(tx, from, &entries).await
         }
@@ -256,15 +252,21 @@ async fn journal(tx: &mut Tx, work: &Work, records: &[ReceivedRecord]) -> Result
     }
 }
 
+/// A record as the journal takes it.
+pub(super) fn entry(record: &ReceivedRecord) -> JournalEntry<'_> {
+    // What was parsed as JSON is UTF-8.
+    JournalEntry { id: record.event.id, seq: record.seq.as_i64(), event: std::str::from_utf8(&record.raw).unwrap_or_default() }
+}
+
 /// Whether a record's effects are due: in class A once per id, even within one batch.
-fn takes_effect(batch: &ReceivedBatch, new: &mut HashSet<EventId>, record: &ReceivedRecord) -> bool {
+pub(super) fn takes_effect(batch: &ReceivedBatch, new: &mut New, record: &ReceivedRecord) -> bool {
     match batch.stream.class() {
         Class::A => new.remove(&record.event.id),
         Class::B | Class::C => true,
     }
 }
 
-fn place(batch: &ReceivedBatch, record: &ReceivedRecord) -> Place {
+pub(super) fn place(batch: &ReceivedBatch, record: &ReceivedRecord) -> Place {
     Place { stream: batch.stream, epoch: batch.epoch, seq: record.seq }
 }
 

@@ -13,6 +13,7 @@ mod hello;
 mod leases;
 pub mod redrive;
 mod send_log;
+mod together;
 
 use leases::Terms;
 
@@ -55,12 +56,14 @@ pub struct Ingest {
     /// The one term under which this value writes about a node: that of the task that has it.
     under: Option<Term>,
     acks: PendingAcks,
+    gatherer: together::Gatherer,
 }
 
 impl Ingest {
-    /// The store of one owner. What it commits is told through `feed`.
+    /// The store of one owner, in the running tokio runtime. What it commits is told through `feed`.
     pub fn new(db: Db, clock: Arc<dyn Clock>, feed: Feed, instance: InstanceId) -> Self {
-        Self { db, clock, feed, instance, terms: Arc::default(), under: None, acks: PendingAcks::default() }
+        let gatherer = together::Gatherer::start(db.clone());
+        Self { db, clock, feed, instance, terms: Arc::default(), under: None, acks: PendingAcks::default(), gatherer }
     }
 
     /// What nodes acknowledged and is not written yet.
@@ -154,7 +157,7 @@ impl ReceiveLog for Ingest {
     async fn apply(&self, node: &NodeId, batch: &ReceivedBatch) -> Result<Applied, ApplyError> {
         let work =
             apply::Work { node: node.clone(), batch: batch.clone(), holder: self.holder(node), now: self.clock.now(), db: self.db.clone() };
-        let done = self.db.write(move |tx| Box::pin(async move { apply::run(tx, &work).await })).await.map_err(ApplyError::from)?;
+        let done = self.gatherer.apply(work).await?;
         metrics::counter!("aisle_ingest_records_total", "stream" => batch.stream.as_str(), "fate" => "applied")
             .increment(done.applied_records);
         if done.applied.quarantined > 0 {

@@ -1,5 +1,5 @@
 -- Rows are locked in the one order of all writers of heads.
-WITH said AS (SELECT * FROM jsonb_to_recordset($1) AS said (node TEXT, epoch TEXT, orders BIGINT, documents BIGINT)),
+WITH said AS (SELECT * FROM unnest($1::TEXT[], $2::TEXT[], $3::BIGINT[], $4::BIGINT[]) AS said (node, epoch, orders, documents)),
      locked AS (SELECT l.node FROM down_log l JOIN said ON said.node = l.node AND said.epoch = l.epoch
                 WHERE l.order_acked < said.orders OR l.desired_acked < said.documents
                 ORDER BY l.node COLLATE "C" FOR UPDATE OF l)

@@ -1,6 +1,6 @@
 -- Heads are locked in the one order of all writers of heads. Mark and highest seq rise only under an open session of the node: a log that was set
 -- back must not catch up with what its peer has seen before HELLO has compared both.
-WITH wish AS (SELECT * FROM jsonb_to_recordset($1) AS wish (node TEXT, orders BIGINT, documents BIGINT)),
+WITH wish AS (SELECT * FROM unnest($1::TEXT[], $2::BIGINT[], $3::BIGINT[]) AS wish (node, orders, documents)),
      locked AS (SELECT l.node, coalesce(n.open_term = t.term AND p.lease_until > clock_timestamp(), FALSE) AS open
                 FROM down_log l
                 JOIN wish ON wish.node = l.node

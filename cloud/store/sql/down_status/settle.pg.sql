@@ -1,3 +1,3 @@
 UPDATE down_document d SET status = s.status, code = s.code
-FROM jsonb_to_recordset($2) AS s (key TEXT, seq BIGINT, status TEXT, code TEXT)
+FROM unnest($2::TEXT[], $3::BIGINT[], $4::TEXT[], $5::TEXT[]) AS s (key, seq, status, code)
 WHERE d.node = $1 AND d.key = s.key AND d.seq = s.seq

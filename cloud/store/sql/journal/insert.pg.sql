@@ -1,5 +1,5 @@
 INSERT INTO journal (source, id, stream, epoch, seq, event, applied_at)
-SELECT $1, r.id, $2, $3, r.seq, r.event, $4
-FROM unnest($5::UUID[], $6::BIGINT[], $7::BYTEA[]) AS r (id, seq, event)
+SELECT r.source, r.id, r.stream, r.epoch, r.seq, r.event, $1
+FROM unnest($2::TEXT[], $3::UUID[], $4::TEXT[], $5::TEXT[], $6::BIGINT[], $7::BYTEA[]) AS r (source, id, stream, epoch, seq, event)
 ON CONFLICT DO NOTHING
-RETURNING id
+RETURNING source, id

@@ -1,5 +1,6 @@
 INSERT INTO journal (source, id, stream, epoch, seq, event, applied_at)
-SELECT $1, unhex(r.value ->> 'id', '-'), $2, $3, r.value ->> 'seq', CAST(r.value ->> 'event' AS BLOB), $4
-FROM json_each($5) AS r WHERE TRUE
+SELECT r.value ->> 'source', unhex(r.value ->> 'id', '-'), r.value ->> 'stream', r.value ->> 'epoch', r.value ->> 'seq',
+       CAST(r.value ->> 'event' AS BLOB), $1
+FROM json_each($2) AS r WHERE TRUE
 ON CONFLICT DO NOTHING
-RETURNING id
+RETURNING source, id
