@@ -84,13 +84,21 @@ impl Sessions {
     /// # Errors
     /// [`Refusal`].
     pub fn require(&self, request: &HttpRequest, kind: DeviceKind, device: &str) -> Result<(), Refusal> {
+        self.session(request, kind, device).map(drop)
+    }
+
+    /// The hash of the session of exactly this device.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn session(&self, request: &HttpRequest, kind: DeviceKind, device: &str) -> Result<[u8; 32], Refusal> {
         let unauthorised = || Refusal::new(StatusCode::UNAUTHORIZED, "unauthorised", "the device is not signed in").field("Cookie");
         let cookie = request.cookie(COOKIE).ok_or_else(unauthorised)?;
         let now = self.clock.now();
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let session = open.get(&hash(cookie.value())).filter(|session| now < session.expires_at).ok_or_else(unauthorised)?;
         if session.kind == kind && session.device.as_str() == device {
-            Ok(())
+            Ok(session.hash)
         } else {
             Err(Refusal::new(StatusCode::FORBIDDEN, "forbidden", "the session is of another device"))
         }
