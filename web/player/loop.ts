@@ -70,6 +70,15 @@ export function afterPlanChange(current: PlanItem, items: readonly PlanItem[], f
   return found && sameShowing(found, current) ? { verdict: "keep", at } : { verdict: "cut" };
 }
 
+/**
+ * Whether what is on the screen may stay while its successor is late: not beyond its own window, nor once the plan shows
+ * it no more. The brand may always stay; of anything else nobody knows that it still holds.
+ */
+export function mayStay(onScreen: PlanItem | "brand" | undefined, items: readonly PlanItem[], now: number): boolean {
+  if (onScreen === undefined || onScreen === "brand") return onScreen === "brand";
+  return mayStart(onScreen, now) && afterPlanChange(onScreen, items).verdict === "keep";
+}
+
 function sameShowing(a: PlanItem, b: PlanItem): boolean {
   return a.offer_rev === b.offer_rev && a.to === b.to && JSON.stringify(a.content) === JSON.stringify(b.content);
 }

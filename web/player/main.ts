@@ -48,6 +48,9 @@ const noteRunning = () => {
 };
 let plan: ScreenPlan | undefined;
 let zones = new Map<string, Zone>();
+/** Of the plan whose item is on the screen in the main zone. A price is acknowledged when it is drawn, not when it has come. */
+let drawn: number | null = null;
+let paired = false;
 let lastFrame = performance.now();
 
 const now = () => Date.now() - (clockSkewMs() ?? 0);
@@ -98,6 +101,11 @@ const hostOf = (zone: string): ZoneHost => {
       };
     },
     failed: (item) => void plays.add({ ...begin(item), outcome: "failed" }),
+    drew(rev) {
+      if (zone !== mainZone()) return;
+      drawn = rev;
+      if (paired) beat();
+    },
   };
 };
 
@@ -116,12 +124,13 @@ function apply(fresh: ScreenPlan): void {
   }
   for (const [id, zone] of zones) {
     const planned = fresh.zones.find(({ zone }) => zone === id);
-    zone.setItems(planned ? sequence(planned) : []);
+    zone.setItems(planned ? sequence(planned) : [], fresh.rev);
   }
   if (relaid) for (const zone of zones.values()) void zone.run();
 }
 
-const main = () => zones.get(plan?.layout.zones.find((zone) => zone.kind === "main")?.id ?? "");
+const mainZone = () => plan?.layout.zones.find((zone) => zone.kind === "main")?.id ?? "";
+const main = () => zones.get(mainZone());
 
 /** So that a power cut in the next minute finds the page and every picture of the plan on this machine. */
 function keepForLater(needed: ScreenPlan): void {
@@ -159,7 +168,7 @@ const report = (body: ScreenState) => ask(`${path}/state`, { method: "PUT", body
 const beat = () => {
   noteRunning();
   // A renderer that no longer draws must not say that it does.
-  if (performance.now() - lastFrame < BEAT_MS * 2) void report({ online: true, plan_rev: plan?.rev ?? null, software: __VERSION__ });
+  if (performance.now() - lastFrame < BEAT_MS * 2) void report({ online: true, plan_rev: drawn, software: __VERSION__ });
 };
 const draw = () => {
   lastFrame = performance.now();
@@ -200,6 +209,7 @@ if ((await pair("screen", screen)) === "refused") {
   // Once there was content, a screen never shows its own troubles.
   if (!remembered) say(texts.refused);
 } else {
+  paired = true;
   openLine(`${path}/events`, {
     event(name, data) {
       if (name === "plan") {

@@ -1,11 +1,13 @@
 //! Owns one zone of the layout: two stacked layers, the next item decoded off screen, the swap in one frame.
-//! Takes: the items of its loop, a one-off item that interrupts. Emits: each play with its outcome.
-//! On failure: an item that is not ready holds the picture for at most 2 s and is then skipped as failed; with nothing to
-//! play the brand stands, never an empty screen.
+//! Takes: the items of its loop, a one-off item that interrupts. Emits: each play with its outcome, and which plan is on
+//! the screen.
+//! On failure: an item that is not ready holds the picture for at most 2 s and is then skipped as failed; what may not stay
+//! that long, such as an expired price, gives way to its words alone. With nothing to play the brand stands, never an empty
+//! screen.
 import type { Locale } from "../shared/i18n.ts";
 import { type Drawn, drawScene } from "../shared/scene.ts";
 import type { Content, CutBy, LayoutZoneKind, PlanItem, PlayOutcome } from "../shared/types.ts";
-import { afterPlanChange, inStep, mayStart, next, nextStartMs, type Pick, playLengthMs } from "./loop.ts";
+import { afterPlanChange, inStep, mayStart, mayStay, next, nextStartMs, type Pick, playLengthMs } from "./loop.ts";
 
 /** How long the current picture is held for one that is late. */
 const HOLD_MS = 2_000;
@@ -24,6 +26,8 @@ export interface ZoneHost {
   epoch(): number | undefined;
   started(item: PlanItem): Started;
   failed(item: PlanItem): void;
+  /** What is on the screen is what the plan of this revision shows. */
+  drew(rev: number): void;
 }
 
 interface Prepared {
@@ -35,9 +39,14 @@ interface Prepared {
 
 export class Zone {
   #items: readonly PlanItem[] = [];
+  /** Of the plan that brought the items. */
+  #rev = 0;
+  #drawn: number | undefined;
   #at = -1;
   #current: PlanItem | undefined;
   #shown: HTMLElement | undefined;
+  /** What the shown layer is of; undefined for content of a command, which no plan knows. */
+  #onScreen: PlanItem | "brand" | undefined;
   #wake: (() => void) | undefined;
   #stopped = false;
   #once: { content: Content; untilMs: number } | undefined;
@@ -50,12 +59,14 @@ export class Zone {
     private readonly host: ZoneHost,
   ) {}
 
-  setItems(items: readonly PlanItem[]): void {
+  setItems(items: readonly PlanItem[], rev: number): void {
     this.#items = items;
+    this.#rev = rev;
     if (!this.#current) return this.#wake?.();
     const change = afterPlanChange(this.#current, items, this.#at);
-    if (change.verdict === "keep") this.#at = change.at;
-    else this.#wake?.();
+    if (change.verdict === "cut") return this.#wake?.();
+    this.#at = change.at;
+    this.#drew(rev);
   }
 
   /** Shows `content` until `untilMs` (monotonic), then the loop goes on. Not counted as a play: no event stands behind it. */
@@ -92,7 +103,7 @@ export class Zone {
       if (!(await within(prepared.drawn.ready, HOLD_MS))) {
         this.host.failed(prepared.item);
         this.#at = prepared.at;
-        prepared.layer.remove();
+        if (this.#stillWanted(prepared)) await this.#late(prepared);
         prepared = this.#prepare();
         await this.#sleep(HOLD_MS / 4);
         continue;
@@ -103,17 +114,36 @@ export class Zone {
   }
 
   async #play({ at, item, layer }: Prepared): Promise<Prepared | undefined> {
-    await this.#swap(layer);
-    this.#at = at;
+    const rev = this.#rev;
+    await this.#swap(layer, item);
+    // Another plan may have come within the frame of the swap.
+    const change = afterPlanChange(item, this.#items, at);
+    const kept = change.verdict === "keep";
+    this.#at = kept ? change.at : at;
     this.#current = item;
+    this.#drew(kept ? this.#rev : rev);
     const play = this.host.started(item);
-    const length = this.#lengthMs(item);
+    const length = kept ? this.#lengthMs(item) : 0;
     const following = this.#prepare(length);
-    const woken = await this.#sleep(length);
+    const woken = kept ? await this.#sleep(length) : true;
     this.#current = undefined;
     const cutBy = this.#cutBy(item, woken);
     play.end(cutBy ? "cut" : "complete", cutBy);
     return following;
+  }
+
+  /** Its picture has not come in time: what is on the screen stays if it may, else the words stand without the picture. */
+  async #late({ item, layer }: Prepared): Promise<void> {
+    if (mayStay(this.#onScreen, this.#items, this.host.now())) return layer.remove();
+    const rev = this.#rev;
+    await this.#swap(layer, item);
+    this.#drew(rev);
+  }
+
+  #drew(rev: number): void {
+    if (this.#drawn === rev) return;
+    this.#drawn = rev;
+    this.host.drew(rev);
   }
 
   #lengthMs(item: PlanItem): number {
@@ -132,16 +162,19 @@ export class Zone {
 
   /** Nothing may play: the brand's picture stands, which needs no plan and no network. */
   async #idle(): Promise<void> {
+    const rev = this.#rev;
     if (this.kind === "overlay") {
       // What lies above the others is seen through while nothing is on it.
       this.#shown?.remove();
       this.#shown = undefined;
+      this.#onScreen = undefined;
     } else if (this.#shown?.dataset["brand"] === undefined) {
       const drawn = drawScene(this.brand, this.kind, this.locale);
       drawn.element.dataset["brand"] = "";
       await within(drawn.ready, HOLD_MS);
-      await this.#swap(this.#lay(drawn));
+      await this.#swap(this.#lay(drawn), "brand");
     }
+    this.#drew(rev);
     const epoch = this.host.epoch();
     const turn = epoch === undefined ? undefined : inStep(this.#items, epoch, this.host.now());
     await this.#sleep(nextStartMs(this.#items, this.host.now(), Math.min(IDLE_MS, turn?.leftMs ?? IDLE_MS)));
@@ -151,7 +184,7 @@ export class Zone {
     const drawn = drawScene(once.content, this.kind, this.locale);
     const layer = this.#lay(drawn);
     if (await within(drawn.ready, HOLD_MS)) {
-      await this.#swap(layer);
+      await this.#swap(layer, undefined);
       while (this.#once === once && !this.#stopped && performance.now() < once.untilMs) await this.#sleep(once.untilMs - performance.now());
     } else {
       layer.remove();
@@ -188,11 +221,12 @@ export class Zone {
     return drawn.element;
   }
 
-  async #swap(layer: HTMLElement): Promise<void> {
+  async #swap(layer: HTMLElement, of: PlanItem | "brand" | undefined): Promise<void> {
     await frame();
     const old = this.#shown;
     layer.classList.add("shown");
     this.#shown = layer;
+    this.#onScreen = of;
     // Under the new one until the fade is over, so that no frame is ever black.
     setTimeout(() => old?.remove(), FADE_MS);
   }
