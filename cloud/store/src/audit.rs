@@ -64,6 +64,11 @@ pub async fn write_read(tx: &mut Tx, read: FieldRead<'_>) -> Result<(), StoreErr
     Ok(())
 }
 
+/// Fields of a subject that were read, each once by each reader, by name, at most `limit`: actor, field.
+pub async fn fields_read(conn: &mut Conn, subject: &str, limit: u32) -> Result<Vec<(String, String)>, StoreError> {
+    run!(conn, fetch_all: (String, String), "audit/fields_read.sql", subject, limit)
+}
+
 /// Entries about a subject, oldest first, at most `limit`: actor, action, detail.
 pub async fn of_subject(conn: &mut Conn, subject: &str, limit: u32) -> Result<Vec<(String, String, String)>, StoreError> {
     run!(conn, fetch_all: (String, String, String), "audit/of_subject.sql", subject, limit)

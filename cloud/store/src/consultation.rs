@@ -130,6 +130,22 @@ pub async fn find(conn: &mut Conn, id: HandshakeId) -> Result<Option<HandshakeRo
     Ok(row.map(read))
 }
 
+/// Handshakes that a customer claimed or granted and that are not over, newest first, at most `limit`.
+pub async fn open_of_customer(conn: &mut Conn, customer: CustomerId, limit: u32) -> Result<Vec<HandshakeId>, StoreError> {
+    let rows: Vec<(Bytes<HandshakeId>,)> = run!(conn, fetch_all: (Bytes<HandshakeId>,), "handshake/open_of_customer.sql", customer, limit)?;
+    Ok(rows.into_iter().map(|(Bytes(id),)| id).collect())
+}
+
+/// Handshakes that time has ended: granted until `now` at most, or claimed from an offer that ended by `offer_over`; at most `limit`.
+pub async fn due(
+    conn: &mut Conn,
+    (now, offer_over): (DateTime<Utc>, DateTime<Utc>),
+    limit: u32,
+) -> Result<Vec<HandshakeId>, StoreError> {
+    let rows: Vec<(Bytes<HandshakeId>,)> = run!(conn, fetch_all: (Bytes<HandshakeId>,), "handshake/due.sql", now, offer_over, limit)?;
+    Ok(rows.into_iter().map(|(Bytes(id),)| id).collect())
+}
+
 /// The store says that this customer was first.
 pub async fn claim(db: &Db, id: HandshakeId, customer: CustomerId, visit: VisitId) -> Result<(), StoreError> {
     db.write(move |tx| Box::pin(async move { stood(run!(tx, execute, "handshake/claim.sql", id, customer, visit)?) })).await
@@ -254,10 +270,9 @@ pub async fn enter_read(db: &Db, id: HandshakeId, read: FieldsRead) -> Result<()
     .await
 }
 
-/// What the audit says was read: who, and the name of the field; oldest first.
+/// What the audit says was read: who, and the name of the field; each once, by name.
 pub async fn fields_read(conn: &mut Conn, id: HandshakeId) -> Result<Vec<(String, String)>, StoreError> {
-    let entries = audit::of_subject(conn, &subject(id), FIELDS_MAX).await?;
-    Ok(entries.into_iter().map(|(actor, _, field)| (actor, field)).collect())
+    audit::fields_read(conn, &subject(id), FIELDS_MAX).await
 }
 
 fn subject(id: HandshakeId) -> String {

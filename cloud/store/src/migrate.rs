@@ -12,7 +12,7 @@ use sqlx::{
 
 use crate::{dialect, error::StoreError};
 
-const MIGRATIONS: [(i64, &str, &str); 15] = [
+const MIGRATIONS: [(i64, &str, &str); 16] = [
     (1, "sync", include_str!("../migrations/0001_sync.sql")),
     (2, "visit", include_str!("../migrations/0002_visit.sql")),
     (3, "customer", include_str!("../migrations/0003_customer.sql")),
@@ -28,6 +28,7 @@ const MIGRATIONS: [(i64, &str, &str); 15] = [
     (14, "product", include_str!("../migrations/0014_product.sql")),
     (16, "play_detail", include_str!("../migrations/0016_play_detail.sql")),
     (18, "node_alarm", include_str!("../migrations/0018_node_alarm.sql")),
+    (19, "handshake_open", include_str!("../migrations/0019_handshake_open.sql")),
 ];
 
 fn migrator(text: impl Fn(&str) -> String) -> Migrator {

@@ -101,6 +101,40 @@ fn each_field_that_was_read_is_an_entry_with_who_read_it() {
 }
 
 #[test]
+fn a_field_that_is_read_over_and_over_hides_no_other() {
+    on_both(|World { db, kind, .. }| async move {
+        announce(&db).await;
+        let read = |names: Vec<&str>, from: u64| FieldsRead {
+            store: StoreId::parse("s1").unwrap(),
+            staff: "1042".to_owned(),
+            fields: names.into_iter().zip(from..).map(|(name, n)| (EventId::new(n, [1; 10]), name.to_owned())).collect(),
+            at: at(80),
+        };
+        consultation::enter_read(&db, id(), read(vec!["wishlist.0"; 1_001], 1)).await.unwrap();
+        consultation::enter_read(&db, id(), read(vec!["sizes.0"], 2_000)).await.unwrap();
+        let entries = consultation::fields_read(&mut db.read().await.unwrap(), id()).await.unwrap();
+        let fields: Vec<&str> = entries.iter().map(|(_, field)| field.as_str()).collect();
+        assert_eq!(fields, ["sizes.0", "wishlist.0"], "{kind}");
+    });
+}
+
+#[test]
+fn time_ends_what_was_granted_and_what_was_claimed_and_never_answered() {
+    on_both(|World { db, kind, .. }| async move {
+        let due = async |s| consultation::due(&mut db.read().await.unwrap(), (at(s), at(s - 360)), 10).await.unwrap();
+        let open = async || consultation::open_of_customer(&mut db.read().await.unwrap(), customer(1), 10).await.unwrap();
+        announce(&db).await;
+        assert_eq!((due(10_000).await, open().await), (vec![], vec![]), "{kind}: nobody claimed it");
+        consultation::claim(&db, id(), customer(1), visit(1)).await.unwrap();
+        assert_eq!((due(659).await, due(660).await, open().await), (vec![], vec![id()], vec![id()]), "{kind}");
+        consultation::grant(&db, id(), Granted { until: at(1_000), ..granted(1, 1) }).await.unwrap();
+        assert_eq!((due(999).await, due(1_000).await, open().await), (vec![], vec![id()], vec![id()]), "{kind}");
+        assert!(consultation::end(&db, id(), "expired", Some(record(2, 2)), at(1_000)).await.unwrap(), "{kind}");
+        assert_eq!((due(1_000).await, open().await), (vec![], vec![]), "{kind}");
+    });
+}
+
+#[test]
 fn what_somebody_tells_about_themselves_is_one_row_that_the_newest_replaces() {
     on_both(|World { db, kind, .. }| async move {
         for (sealed, s) in [(vec![1, 2], 0), (vec![3], 1)] {
