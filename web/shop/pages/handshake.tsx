@@ -14,6 +14,7 @@ import { useLoaded } from "../../shared/ui/load.ts";
 import { locale } from "../../shared/ui/locale.ts";
 import { SasSign, sasText } from "../../shared/ui/sas.tsx";
 import { newNonce, sasOf } from "../sas.ts";
+import { look, share } from "../sharing.ts";
 import { failed, handshake as told } from "../state.ts";
 import { type TextKey, t } from "../texts.ts";
 
@@ -29,7 +30,11 @@ type Step = { readonly at: "who" } | { readonly at: "number"; readonly sas: Sas 
 
 export default function HandshakePage({ handshake }: { handshake: string }) {
   const path = `/v1/handshakes/${encodeURIComponent(handshake)}`;
-  const facts = useLoaded(() => ask<HandshakeFacts>(path), [handshake]);
+  const facts = useLoaded(async () => {
+    const { offer, own } = await look(path);
+    if (own) know(own);
+    return offer;
+  }, [handshake]);
   const [step, setStep] = useState<Step>({ at: "who" });
   const receipt = told.value?.handshake === handshake ? told.value : undefined;
   if (facts.error) {
@@ -62,6 +67,11 @@ export default function HandshakePage({ handshake }: { handshake: string }) {
       {step.at === "consent" ? <Consent offer={offer} path={path} next={setStep} /> : null}
     </div>
   );
+}
+
+/** What is over stays over: an answer may be older than what the stream told. */
+function know(own: HandshakeReceipt): void {
+  if (told.value?.handshake !== own.handshake || told.value.state !== "over") told.value = own;
 }
 
 function Who({ offer }: { offer: HandshakeFacts }) {
@@ -174,17 +184,17 @@ function Consent({ offer, path, next }: { offer: HandshakeFacts; path: string; n
   const [busy, setBusy] = useState(false);
   const warning = useWaiting(path, [ticked, minutes]);
   const jti = useRef(newKey());
-  const share = async () => {
+  const grant = async () => {
     if (!text) return;
     setBusy(true);
     try {
       const shown = JSON.stringify({ body: text.body, scopes: ticked, minutes, why: offer.reason });
       const body: HandshakeGrant = { jti: jti.current, scopes: [...ticked], minutes: Number(minutes), legal_text: text.id, version: text.version, language, shown_sha256: sha256Hex(shown) };
-      await ask(`${path}/grant`, { method: "POST", body });
-      told.value = await ask<HandshakeReceipt>(`${path}/receipt`);
+      const own = await share(path, body);
+      if (own) know(own);
+      else next({ at: "end", key: "handshake.lapsed" });
     } catch (error) {
-      if (error instanceof ApiError && error.status === 409) next({ at: "end", key: "handshake.lapsed" });
-      else failed(error);
+      failed(error);
     } finally {
       setBusy(false);
     }
@@ -211,7 +221,7 @@ function Consent({ offer, path, next }: { offer: HandshakeFacts; path: string; n
         </details>
       ) : null}
       {warning ? <Notice tone="warning">{t("handshake.warning")}</Notice> : null}
-      <Button kind="primary" large wide busy={busy} disabled={!text || ticked.length === 0} onPress={() => void share()}>
+      <Button kind="primary" large wide busy={busy} disabled={!text || ticked.length === 0} onPress={() => void grant()}>
         {t("handshake.share")}
       </Button>
       <Button large wide onPress={() => void deny(path, () => next({ at: "end", key: "handshake.denied" }))}>
