@@ -40,11 +40,12 @@ use tokio::{
 use crate::{
     actors::store::{Book, desired},
     config::{CloudConfig, ConfigFault},
+    duty::Duty,
     enrol::{
         self, AuthorityError, Enroller, admission,
         tls_files::{self, TlsFileError},
     },
-    fresh,
+    fresh, handshakes,
     ingest::{Feed, Ingest},
     keys::{KeyError, Keys},
     legal,
@@ -365,10 +366,12 @@ async fn start(config: CloudConfig, clock: Arc<dyn Clock>, sink: MailSink, metri
         metrics,
         stopping,
     });
+    let handshakes = handshakes::run(cloud.clone().into_inner(), Duty::new(sync.owned()));
     let http = listen(listener, cloud).map_err(|source| CloudError::Listen { address: config.http_addr, source })?;
     let told = Ready { http: http.address, broker: broker_addr, public_key };
     tracing::info!(instance = %config.instance, http = %told.http, "cloud serves");
     let mut tasks = owners.tasks;
+    tasks.push(tokio::spawn(handshakes));
     tasks.extend(access.map(|access| admission::follow(db.clone(), access, stop.subscribe())));
     let running = Running { db, broker, sync, http, stop, tasks, customers: owners.arbiter, shutdown };
     Ok(Started { running, told })

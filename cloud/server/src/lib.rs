@@ -11,6 +11,7 @@ mod duty;
 pub mod enrol;
 mod fresh;
 mod handshake_seal;
+mod handshakes;
 mod holds;
 pub mod ingest;
 mod keys;

@@ -137,11 +137,7 @@ pub async fn open_of_customer(conn: &mut Conn, customer: CustomerId, limit: u32)
 }
 
 /// Handshakes that time has ended: granted until `now` at most, or claimed from an offer that ended by `offer_over`; at most `limit`.
-pub async fn due(
-    conn: &mut Conn,
-    (now, offer_over): (DateTime<Utc>, DateTime<Utc>),
-    limit: u32,
-) -> Result<Vec<HandshakeId>, StoreError> {
+pub async fn due(conn: &mut Conn, (now, offer_over): (DateTime<Utc>, DateTime<Utc>), limit: u32) -> Result<Vec<HandshakeId>, StoreError> {
     let rows: Vec<(Bytes<HandshakeId>,)> = run!(conn, fetch_all: (Bytes<HandshakeId>,), "handshake/due.sql", now, offer_over, limit)?;
     Ok(rows.into_iter().map(|(Bytes(id),)| id).collect())
 }

@@ -3,6 +3,7 @@
 //! Owns the routes of DOMAIN 10. A published wording is never edited: changing one is refused, and a new version is the way.
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
+use aisle_cloud_core::consent::{Channel, Purpose};
 use aisle_schemas::{
     http::cloud::{ConsentChange, LegalText, LegalTexts, Role},
     ids::{ConsentId, CustomerId},
@@ -13,6 +14,7 @@ use chrono::{DateTime, Utc};
 use super::{
     auth::{Customer, Staff},
     extract::{Body, path_part, query_part},
+    handshake,
     serve::Trace,
 };
 use crate::{
@@ -34,7 +36,18 @@ pub async fn own(cloud: web::Data<Cloud>, customer: Customer) -> Answer {
 
 /// `POST /v1/consents`
 pub async fn change(cloud: web::Data<Cloud>, customer: Customer, request: HttpRequest, Body(body): Body<ConsentChange>) -> Answer {
-    Ok(HttpResponse::Created().json(cloud.customers.ask(customer.id(), ChangeConsent(body), Trace::of(&request)).await?))
+    let takes_back = !body.granted && ends_advice(&body);
+    let view = cloud.customers.ask(customer.id(), ChangeConsent(body), Trace::of(&request)).await?;
+    if takes_back {
+        handshake::withdrawn(&cloud, customer.id()).await?;
+    }
+    Ok(HttpResponse::Created().json(view))
+}
+
+/// Whether a consent, once taken back, no longer carries advice at a staff tablet.
+fn ends_advice(change: &ConsentChange) -> bool {
+    let by_staff = change.channel.as_deref().is_none_or(|channel| channel == Channel::Staff.as_str());
+    change.purpose == Purpose::InstoreContext.as_str() && by_staff
 }
 
 /// `GET /v1/customers/{customer}/consents`

@@ -44,6 +44,10 @@ use crate::{
 
 /// How long a phone waits for its store: less than it waits for us, so that it hears why.
 const STORE_PATIENCE: Duration = Duration::from_secs(8);
+/// Times that a record is made anew because another one of the same customer took its place in their chain.
+const PLACE_TRIES: usize = 8;
+/// Open handshakes of one customer that a withdrawal ends at a time: more than anybody has, for each needs a tablet in front of them.
+const OPEN_MAX: u32 = 100;
 /// Claims of one customer per minute: more than a person scans, fewer than it takes to guess.
 const CLAIMS_PER_MINUTE: u32 = 10;
 
@@ -179,8 +183,9 @@ pub async fn deny(cloud: web::Data<Cloud>, customer: Customer, request: HttpRequ
     if state_of(&cloud, &row) != HandshakeState::Claimed {
         return Err(not_open());
     }
-    end(&cloud, &row, Event::Refused, "denied").await?;
+    // The store first: a no holds there whatever the database does.
     say(&cloud, row.id, RelayAskKind::Deny).await;
+    end(&cloud, &row, Event::Refused, "denied").await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -222,12 +227,24 @@ pub async fn grant(cloud: web::Data<Cloud>, customer: Customer, request: HttpReq
         }
     }
     let shown = Shown { legal_text, version, locale: language.as_str().to_owned(), sha256: shown_sha256 };
-    let record = record(&cloud, &row, customer.id(), Event::Given, Some((shown, granted.clone())), jti).await?;
-    match consultation::grant(&cloud.db, row.id, Granted { scopes: granted.scopes.clone(), until: granted.until, record }).await {
-        Ok(()) => {}
-        Err(StoreError::Conflict(_)) => return Err(refused("replay", "this grant was used before").field("/jti")),
-        Err(StoreError::Stale) => return Err(not_open()),
-        Err(error) => return Err(Refusal::unavailable(error)),
+    let mut tries = 0;
+    loop {
+        let record = record(&cloud, &row, customer.id(), Event::Given, Some((shown.clone(), granted.clone())), jti).await?;
+        match consultation::grant(&cloud.db, row.id, Granted { scopes: granted.scopes.clone(), until: granted.until, record }).await {
+            Ok(()) => break,
+            Err(StoreError::Conflict(conflict)) => {
+                let mut connection = cloud.db.read().await.map_err(Refusal::unavailable)?;
+                if consultation::has_record(&mut connection, jti).await.map_err(Refusal::unavailable)? {
+                    return Err(refused("replay", "this grant was used before").field("/jti"));
+                }
+                tries += 1;
+                if tries >= PLACE_TRIES {
+                    return Err(Refusal::unavailable(StoreError::Conflict(conflict)));
+                }
+            }
+            Err(StoreError::Stale) => return Err(not_open()),
+            Err(error) => return Err(Refusal::unavailable(error)),
+        }
     }
     let row = find(&cloud, &request).await?;
     if let Some(lease) = lease(&cloud, &row) {
@@ -298,11 +315,19 @@ async fn record(
 
 /// Ends a handshake in the cloud, with its record, and tells the customer. A second end changes nothing.
 pub async fn end(cloud: &Cloud, row: &HandshakeRow, event: Event, outcome: &'static str) -> Result<(), Refusal> {
-    let record = match row.customer {
-        Some(customer) => Some(record(cloud, row, customer, event, None, fresh::id(cloud.now(), EventId::new)).await?),
-        None => None,
+    let mut tries = 0;
+    let ended = loop {
+        let record = match row.customer {
+            Some(customer) => Some(record(cloud, row, customer, event, None, fresh::id(cloud.now(), EventId::new)).await?),
+            None => None,
+        };
+        match consultation::end(&cloud.db, row.id, outcome, record, cloud.now()).await {
+            // The record's id is new, so it is its place that another one took.
+            Err(StoreError::Conflict(_)) if tries < PLACE_TRIES => tries += 1,
+            ended => break ended.map_err(Refusal::unavailable)?,
+        }
     };
-    if consultation::end(&cloud.db, row.id, outcome, record, cloud.now()).await.map_err(Refusal::unavailable)? {
+    if ended {
         let mut connection = cloud.db.read().await.map_err(Refusal::unavailable)?;
         if let Some(row) = consultation::find(&mut connection, row.id).await.map_err(Refusal::unavailable)? {
             drop(connection);
@@ -350,13 +375,46 @@ async fn receipt_of(cloud: &Cloud, row: &HandshakeRow) -> Result<HandshakeReceip
 /// `POST /v1/handshakes/{handshake}/revoke`
 pub async fn revoke(cloud: web::Data<Cloud>, customer: Customer, request: HttpRequest) -> Answer {
     let row = own(&cloud, &request, &customer).await?;
-    match row.state {
-        HandshakeState::Claimed => end(&cloud, &row, Event::Refused, "denied").await?,
-        HandshakeState::Active => end(&cloud, &row, Event::Withdrawn, "revoked").await?,
-        HandshakeState::Offered | HandshakeState::Over => {}
-    }
-    say(&cloud, row.id, RelayAskKind::Revoke).await;
+    stop(&cloud, &row).await?;
     receipt(cloud, customer, request).await
+}
+
+/// The customer stops it. The store hears of it first: whatever the database does, nothing more is shown.
+async fn stop(cloud: &Cloud, row: &HandshakeRow) -> Result<(), Refusal> {
+    say(cloud, row.id, RelayAskKind::Revoke).await;
+    match (row.state, state_of(cloud, row)) {
+        (HandshakeState::Claimed, _) => end(cloud, row, Event::Refused, "denied").await,
+        (_, HandshakeState::Active) => end(cloud, row, Event::Withdrawn, "revoked").await,
+        (HandshakeState::Active, _) => end(cloud, row, Event::Expired, "expired").await,
+        (HandshakeState::Offered | HandshakeState::Over, _) => Ok(()),
+    }
+}
+
+async fn open(cloud: &Cloud, customer: CustomerId) -> Result<Vec<HandshakeRow>, Refusal> {
+    let mut connection = cloud.db.read().await.map_err(Refusal::unavailable)?;
+    let ids = consultation::open_of_customer(&mut connection, customer, OPEN_MAX).await.map_err(Refusal::unavailable)?;
+    let mut rows = Vec::with_capacity(ids.len());
+    for id in ids {
+        rows.extend(consultation::find(&mut connection, id).await.map_err(Refusal::unavailable)?);
+    }
+    Ok(rows)
+}
+
+/// The customer took back their consent to advice in the store (DOMAIN 10): with it goes what they share now.
+pub async fn withdrawn(cloud: &Cloud, customer: CustomerId) -> Result<(), Refusal> {
+    for row in open(cloud, customer).await? {
+        stop(cloud, &row).await?;
+    }
+    Ok(())
+}
+
+/// What a customer shares now, for a page that has just come.
+pub async fn shared_now(cloud: &Cloud, customer: CustomerId) -> Result<Option<HandshakeReceipt>, Refusal> {
+    let active = open(cloud, customer).await?.into_iter().find(|row| state_of(cloud, row) == HandshakeState::Active);
+    match active {
+        Some(row) => receipt_of(cloud, &row).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// `GET /v1/handshakes/{handshake}/receipt`

@@ -13,6 +13,7 @@ use actix_web::{
 };
 use aisle_cloud_core::consultation::Event;
 use aisle_schemas::{
+    blob::Proof,
     handshake::{HandshakeId, Scope},
     http::cloud::{HandshakeState, RelayAsk, RelayCall, RelayReply, SharedField, SharedFields},
     ids::{CustomerId, EventId, NodeId},
@@ -24,6 +25,7 @@ use aisle_store::{
 };
 
 use super::{
+    content::certified,
     extract::{self, path_part},
     handshake::{StoreAnswer, about, end, lease},
 };
@@ -55,14 +57,21 @@ async fn admit(cloud: &Cloud, request: &HttpRequest, body: &[u8]) -> Result<Node
     let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let caller = given.and_then(Caller::parse).ok_or_else(Refusal::unauthorised)?;
     let info = cloud.settings.stores.get(&caller.node.store).filter(|info| info.node.tenant == caller.node.tenant);
-    if !info.is_some_and(|info| caller.is_proven(&info.key, request.path(), body, cloud.now())) {
+    let Some(info) = info.filter(|_| caller.is_in_time(cloud.now())) else { return Err(Refusal::forbidden()) };
+    let is_proven = match &caller.proof {
+        Proof::StoreKey(_) if !caller.knows(&info.key, request.path(), body) => false,
+        Proof::StoreKey(_) => {
+            let mut connection = cloud.db.read().await.map_err(Refusal::unavailable)?;
+            content::may_fetch(&mut connection, &caller.node).await.map_err(Refusal::unavailable)?
+        }
+        Proof::Certificate { fingerprint, signature } => {
+            let claim = caller.claim(request.path(), body);
+            certified(cloud, &caller.node, (*fingerprint, signature), &claim).await.map_err(Refusal::unavailable)?
+        }
+    };
+    if !is_proven {
         return Err(Refusal::forbidden());
     }
-    let mut connection = cloud.db.read().await.map_err(Refusal::unavailable)?;
-    if !content::may_fetch(&mut connection, &caller.node).await.map_err(Refusal::unavailable)? {
-        return Err(Refusal::forbidden());
-    }
-    drop(connection);
     let rule = RateRule { name: "relay", burst: CALLS_PER_MINUTE, period: Duration::from_secs(60) };
     cloud.limit(rule, &caller.node.to_string()).await?;
     Ok(caller.node)
@@ -91,6 +100,12 @@ async fn answer(cloud: &Cloud, node: &NodeId, id: HandshakeId, call: RelayCall) 
             Ok(RelayReply::Done)
         }
         RelayCall::Renew => {
+            match row.state {
+                // The customer has not decided: the store asks because our word of it may have been lost.
+                HandshakeState::Offered | HandshakeState::Claimed => return Ok(RelayReply::Done),
+                HandshakeState::Over => return Ok(RelayReply::Over),
+                HandshakeState::Active => {}
+            }
             if !consultation::renew(&cloud.db, id, cloud.now()).await.map_err(Refusal::unavailable)? {
                 return Ok(RelayReply::Over);
             }
@@ -99,17 +114,26 @@ async fn answer(cloud: &Cloud, node: &NodeId, id: HandshakeId, call: RelayCall) 
         }
         RelayCall::Read { staff, device_sha256, scope, key } => read(cloud, &row, &staff, &device_sha256, (scope, &key)).await,
         RelayCall::End { outcome } => {
-            let (event, outcome) = match outcome.as_str() {
-                "expired" => (Event::Expired, "expired"),
-                "revoked" => (Event::Withdrawn, "revoked"),
-                "denied" => (Event::Refused, "denied"),
-                "abandoned" => (Event::Refused, "abandoned"),
-                "lapsed" => (Event::Ended, "lapsed"),
-                _ => (Event::Ended, "ended"),
-            };
+            let (event, outcome) = end_of(row.state, &outcome);
             end(cloud, &row, event, outcome).await?;
             Ok(RelayReply::Done)
         }
+    }
+}
+
+/// What is recorded of an end that a store tells of. What was granted was not refused: the store that says so had not heard of the grant.
+fn end_of(state: HandshakeState, outcome: &str) -> (Event, &'static str) {
+    let granted = match state {
+        HandshakeState::Active | HandshakeState::Over => true,
+        HandshakeState::Offered | HandshakeState::Claimed => false,
+    };
+    match outcome {
+        "expired" => (Event::Expired, "expired"),
+        "revoked" => (Event::Withdrawn, "revoked"),
+        "denied" if !granted => (Event::Refused, "denied"),
+        "abandoned" if !granted => (Event::Refused, "abandoned"),
+        "lapsed" if !granted => (Event::Ended, "lapsed"),
+        _ => (Event::Ended, "ended"),
     }
 }
 
@@ -196,4 +220,18 @@ async fn fields(cloud: &Cloud, customer: CustomerId, scope: Scope) -> Result<Vec
         // Nothing is kept under these; none can be granted.
         Scope::Cart | Scope::Purchases90d | Scope::PurchasesAll | Scope::NotesRead | Scope::NotesWrite | Scope::Contact => Vec::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_granted_is_never_recorded_as_refused() {
+        for outcome in ["denied", "abandoned", "lapsed"] {
+            assert_eq!(end_of(HandshakeState::Active, outcome), (Event::Ended, "ended"));
+        }
+        assert_eq!(end_of(HandshakeState::Claimed, "abandoned"), (Event::Refused, "abandoned"));
+        assert_eq!(end_of(HandshakeState::Active, "expired"), (Event::Expired, "expired"));
+    }
 }

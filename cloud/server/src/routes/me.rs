@@ -12,7 +12,7 @@ use aisle_store::visit;
 use super::{
     auth::Customer,
     extract::{Body, path_part},
-    live,
+    handshake, live,
     serve::Trace,
 };
 use crate::{
@@ -66,6 +66,8 @@ pub async fn events(cloud: web::Data<Cloud>, customer: Customer, request: HttpRe
     let (home, visit) = cloud.customers.ask(customer.id(), GetNow, None).await?;
     let mut now = vec![change::live("home", None, &home)];
     now.extend(visit.map(|visit| change::live("visit", None, &visit)));
+    // Whoever shares something must see that they do, also after a reload.
+    now.extend(handshake::shared_now(&cloud, customer.id()).await?.map(|shared| change::live("handshake", None, &shared)));
     Ok(live::respond(reader, now, None, cloud.stopping.clone(), still_signed_in(&cloud, &request)))
 }
 
