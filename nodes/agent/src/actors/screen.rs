@@ -196,7 +196,8 @@ impl Screen {
         self.deadline = next_deadline(programme, &inputs);
         let sync = programme.sync.as_ref().map(|sync| PlanSync { group: sync.group.clone(), epoch: sync.epoch });
         let same_frame = self.shown.borrow().as_ref().is_some_and(|plan| plan.layout == programme.layout && plan.sync == sync);
-        if self.planned.as_ref() == Some(&planned) && same_frame {
+        let same_product = self.label.sku() == product.as_deref().map(|product| &product.sheet().sku);
+        if self.planned.as_ref() == Some(&planned) && same_frame && same_product {
             return;
         }
         // A restart must not count from the beginning: screens keep the highest they saw.
@@ -211,9 +212,7 @@ impl Screen {
             traceparent: self.traceparent.take(),
             sync,
         };
-        if programme.label.is_some() {
-            self.label.planned(product.as_deref(), wire.rev, now.wall);
-        }
+        self.label.planned(product.as_deref(), wire.rev, now.wall);
         let main = wire.zones.iter().find(|zone| zone.zone == programme.main);
         let still_shown = self
             .showing
@@ -437,9 +436,8 @@ impl Handler<SaysState> for Screen {
             Line::Bus => self.commands.on_bus(state.online),
             Line::Page => {}
         }
-        let label = self.programme.as_ref().and_then(|programme| programme.label.as_ref());
-        if let (Some(sku), Some(rev), true) = (label, state.plan_rev, state.online) {
-            self.label.draws(sku, rev);
+        if let (Some(rev), true) = (state.plan_rev, state.online) {
+            self.label.draws(rev);
         }
         self.state = Some(state);
         self.settle_waiting(ctx);

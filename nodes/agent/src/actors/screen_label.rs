@@ -38,24 +38,28 @@ impl LabelDesk {
         self.assortment.has_changed().unwrap_or(false)
     }
 
-    /// A plan of this revision goes to the label.
+    /// Whose price the label shows as planned last.
+    pub const fn sku(&self) -> Option<&Sku> {
+        self.label.product()
+    }
+
+    /// A plan of this revision goes to the label; without a product there is no price left to vouch for.
     pub fn planned(&mut self, product: Option<&Sold>, rev: u64, now: DateTime<Utc>) {
         match product {
             Some(product) => self.label.planned(product.sheet(), rev, now),
             None => self.label = Label::default(),
         }
-        self.note(product.map(|product| &product.sheet().sku));
+        self.note();
     }
 
     /// The label says which plan it draws.
-    pub fn draws(&mut self, sku: &Sku, rev: u64) {
+    pub fn draws(&mut self, rev: u64) {
         self.label.draws(rev);
-        self.note(Some(sku));
+        self.note();
     }
 
-    fn note(&self, sku: Option<&Sku>) {
-        let shown = sku.cloned().zip(self.label.still_shown());
-        self.still_shown.send_if_modified(|all| all.note(&self.screen, shown));
+    fn note(&self) {
+        self.still_shown.send_if_modified(|all| all.note(&self.screen, self.label.still_shown()));
     }
 
     /// Since when a price is not seen, once that is an alarm.

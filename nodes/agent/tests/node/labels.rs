@@ -1,5 +1,13 @@
 //! A21: price labels show a new price from its instant on; one that is silent raises an alarm, and the customer pays the lower price meanwhile.
+use std::sync::Arc;
+
+use actix::prelude::*;
 use aisle_mesh::clock::Clock;
+use aisle_node::actors::screen::{ProgrammeChanged, Screen, ScreenConfig};
+use aisle_node::actors::screen_commands::Ways;
+use aisle_node::actors::screen_label::LabelDesk;
+use aisle_node::fatal::Fatal;
+use aisle_node_core::product::assortment::{Assortment, Sold};
 use aisle_schemas::content::{Currency, Money};
 use aisle_schemas::product::{PriceFrom, ProductView};
 use aisle_schemas::record::Body;
@@ -7,6 +15,7 @@ use aisle_schemas::screen::{ScreenPlan, ScreenReport, ScreenState};
 use aisle_schemas::sync::Stream;
 use aisle_schemas::topic::DeviceKind;
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::{broadcast, mpsc, watch};
 
 use super::products::product;
 use super::world::{World, document, programme};
@@ -96,4 +105,44 @@ async fn a21_a_label_that_never_says_that_it_draws_a_price_raises_an_alarm_withi
     says_it_draws(&world, 0, &cookies[0], &plan).await;
     let settled = |report: &ScreenReport| of_label(report) && report.price_unseen_since.is_none() && report.plan_rev == plan.rev;
     world.logs::<ScreenReport>(Stream::Reported, settled).await;
+}
+
+#[actix::test]
+async fn a21_a_label_that_is_given_another_product_or_none_no_longer_holds_the_till_to_a_price() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = super::journal::open(folder.path()).await;
+    let now = disk.clock.now();
+    let mut cat_food = product("cat-food", GTIN, 199, now);
+    cat_food.product.prices.push(PriceFrom { price: eur(249), from: now - TimeDelta::hours(1) });
+    let mut assortment = Assortment::default();
+    for sold in [cat_food, product("dog-food", "96385074", 500, now)] {
+        assortment.put(Sold::try_from(&sold).unwrap());
+    }
+    let (_products, assortment) = watch::channel(Arc::new(assortment));
+    let still_shown = Arc::new(watch::Sender::default());
+    let screen = "label-0".parse::<aisle_schemas::ids::ScreenId>().unwrap();
+    let config = ScreenConfig {
+        screen: screen.clone(),
+        journal: disk.journal.clone(),
+        maker: disk.maker.clone(),
+        clock: disk.clock.clone(),
+        fatal: Fatal::new(),
+        shown: watch::Sender::new(None),
+        ways: Ways { bus: mpsc::channel(1).0, pages: broadcast::channel(1).0 },
+        label: LabelDesk::new(screen, assortment, Arc::clone(&still_shown)),
+    };
+    let label = Screen::load(config).await.unwrap().start();
+    let prices = || {
+        let shown = still_shown.borrow();
+        [("cat-food", 249), ("dog-food", 500)].map(|(sku, price)| shown.at_the_till(&sku.parse().unwrap(), eur(price)).minor)
+    };
+    for (of, charged) in
+        [(Some("cat-food"), [199, 500]), (Some("dog-food"), [249, 500]), (Some("cat-food"), [199, 500]), (None, [249, 500])]
+    {
+        let mut shelf = programme("label-0");
+        shelf.subscription = None;
+        shelf.label = of.map(|sku| sku.parse().unwrap());
+        label.send(ProgrammeChanged(Some(Box::new(shelf)))).await.unwrap();
+        assert_eq!(prices(), charged, "the label of {of:?}");
+    }
 }

@@ -84,14 +84,25 @@ struct Awaited {
 /// What one label shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Label {
+    /// Whose price it is; prices of another product say nothing of this one's.
+    product: Option<Sku>,
     /// Said by the label itself, or taken from the sheet before it has said anything.
     shown: Option<Money>,
     awaited: Option<Awaited>,
 }
 
 impl Label {
-    /// A plan brings the price that holds now. As long as the label has said nothing, it may show the price before.
+    /// Whose price it shows.
+    #[must_use]
+    pub const fn product(&self) -> Option<&Sku> {
+        self.product.as_ref()
+    }
+
+    /// A plan brings the price that holds now. As long as the label has said nothing of this product, it may show the price before.
     pub fn planned(&mut self, sheet: &ProductSheet, rev: u64, now: DateTime<Utc>) {
+        if self.product.as_ref() != Some(&sheet.sku) {
+            *self = Self { product: Some(sheet.sku.clone()), shown: None, awaited: None };
+        }
         let Some(price) = sheet.price_at(now) else { return };
         let before = sheet.prices.iter().filter(|price| price.from <= now).map(|price| (price.from, price.price));
         if self.shown.is_none() {
@@ -119,10 +130,10 @@ impl Label {
         self.awaited.filter(|awaited| now - awaited.since >= TimeDelta::seconds(ALARM_AFTER_S)).map(|awaited| awaited.since)
     }
 
-    /// The price that may still stand on the shelf while another holds.
+    /// The product, and its price that may still stand on the shelf while another holds.
     #[must_use]
-    pub fn still_shown(&self) -> Option<Money> {
-        self.awaited.and(self.shown)
+    pub fn still_shown(&self) -> Option<(Sku, Money)> {
+        self.product.clone().zip(self.awaited.and(self.shown))
     }
 }
 

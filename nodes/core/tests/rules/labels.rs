@@ -68,7 +68,7 @@ fn while_a_label_is_silent_the_till_takes_the_lower_price_and_an_alarm_is_raised
         label.planned(&sheet(then), 2, at(CHANGE));
         label.draws(1);
         let mut shown = StillShown::default();
-        shown.note(&ScreenId::parse("label-1").unwrap(), label.still_shown().map(|price| (sku(), price)));
+        shown.note(&ScreenId::parse("label-1").unwrap(), label.still_shown());
         assert_eq!(shown.at_the_till(&sku(), eur(then)), eur(at_the_till));
         assert_eq!(shown.at_the_till(&Sku::parse("dog-food").unwrap(), eur(500)), eur(500), "other products cost what they cost");
         assert_eq!((label.alarm(at(CHANGE + 7)), label.alarm(at(CHANGE + 9))), (None, Some(at(CHANGE))));
@@ -83,7 +83,7 @@ fn while_a_label_is_silent_the_till_takes_the_lower_price_and_an_alarm_is_raised
 fn a_label_that_has_never_said_anything_is_taken_to_show_the_price_before() {
     let mut label = Label::default();
     label.planned(&sheet(249), 7, at(CHANGE + 3_600));
-    assert_eq!(label.still_shown(), Some(eur(199)), "the node was restarted, the shelf was not");
+    assert_eq!(label.still_shown(), Some((sku(), eur(199))), "the node was restarted, the shelf was not");
 }
 
 #[test]
@@ -94,7 +94,24 @@ fn a_label_that_missed_several_prices_is_held_to_the_one_it_said_last() {
     label.planned(&sheet(249), 2, at(CHANGE));
     label.planned(&sheet(299), 3, at(CHANGE));
     label.draws(2);
-    assert_eq!(label.still_shown(), Some(eur(199)));
+    assert_eq!(label.still_shown(), Some((sku(), eur(199))));
     label.draws(3);
     assert_eq!(label.still_shown(), None);
+}
+
+#[test]
+fn a_label_that_is_given_another_product_vouches_for_no_price_of_the_one_before() {
+    let mut label = Label::default();
+    label.planned(&sheet(249), 1, at(NOW));
+    label.draws(1);
+    label.planned(&sheet(249), 2, at(CHANGE));
+    assert_eq!(label.still_shown(), Some((sku(), eur(199))));
+    let dog_food = Sku::parse("dog-food").unwrap();
+    let other = ProductSheet { sku: dog_food.clone(), prices: vec![PriceFrom { price: eur(500), from: at(NOW) }], ..sheet(249) };
+    label.planned(&other, 3, at(CHANGE));
+    assert_eq!((label.product(), label.still_shown()), (Some(&dog_food), None), "1.99 is no price of dog food");
+    label.draws(2);
+    assert_eq!(label.alarm(at(CHANGE + 9)), Some(at(CHANGE)), "and its first price is waited for like any other");
+    label.draws(3);
+    assert_eq!(label.alarm(at(CHANGE + 9)), None);
 }
