@@ -381,6 +381,20 @@ async fn as_060_a_new_epoch_logs_again_what_is_on_disk_from_one_on() {
 }
 
 #[tokio::test]
+async fn an_answer_under_a_known_key_takes_the_place_of_the_older_one_and_the_oldest_are_read_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = open(folder.path()).await;
+    for (second, key, body) in [(0, 5, "old"), (1, 9, "other"), (2, 1, "third"), (3, 5, "new")] {
+        let at = world.clock.now() + TimeDelta::seconds(second);
+        let kept = StateChange::KeepAnswer { key: [key; 32], request: [0; 32], body: body.to_owned(), at };
+        world.journal.commit(Entry { changes: vec![kept], records: vec![] }).await.unwrap();
+    }
+    let answers = world.journal.load_answers(world.clock.now()).await.unwrap();
+    let read: Vec<_> = answers.iter().map(|answer| (answer.key[0], answer.body.as_str())).collect();
+    assert_eq!(read, [(9, "other"), (1, "third"), (5, "new")]);
+}
+
+#[tokio::test]
 async fn an_order_that_comes_after_the_last_one_was_finished_lies_above_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut world = open(folder.path()).await;

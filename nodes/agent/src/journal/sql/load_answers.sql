@@ -1,1 +1,1 @@
-SELECT key, request, body FROM answer WHERE at > ?
+SELECT key, request, body FROM answer WHERE at > ? ORDER BY at, key
