@@ -253,7 +253,7 @@ struct Devices {
 
 fn sort_devices(devices: &[DeviceConfig]) -> Result<Devices, NodeError> {
     let mut sorted = Devices { screens: vec![], displays: vec![], doors: vec![], sensors: vec![], tablets: vec![] };
-    for DeviceConfig { kind, id, secret: _ } in devices {
+    for DeviceConfig { kind, id, secret: _, emergency: _ } in devices {
         let wrong = |source| NodeError::Device { device: id.to_string(), source };
         match kind {
             DeviceKind::Screen => sorted.screens.push(ScreenId::parse(id.as_str()).map_err(wrong)?),
@@ -275,7 +275,7 @@ fn own_rules(own: &SecretString) -> AccessRules {
 
 /// Lets the configured devices in. Not before the node listens: a broker takes and drops what nobody subscribes to.
 fn admit_devices(rules: &mut AccessRules, config: &NodeConfig) {
-    for DeviceConfig { kind, id, secret } in &config.devices {
+    for DeviceConfig { kind, id, secret, emergency: _ } in &config.devices {
         let role = Role::Device { store: config.store.clone(), kind: *kind, device: id.clone() };
         rules.admit(role, Credential::of(secret, rand::random()));
     }

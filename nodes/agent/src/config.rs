@@ -133,6 +133,9 @@ pub struct DeviceConfig {
     pub id: DeviceId,
     #[serde(deserialize_with = "secret")]
     pub secret: SecretString,
+    /// Whether this sensor is a button that begins and ends emergencies.
+    #[serde(default)]
+    pub emergency: bool,
 }
 
 impl fmt::Debug for DeviceConfig {

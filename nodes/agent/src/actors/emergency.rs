@@ -119,7 +119,12 @@ impl Emergencies {
         for screen in &self.screens {
             tell(screen, EmergencyChanged(self.active.clone()), "screen");
         }
-        self.state.send_replace(self.now_on());
+        let now_on = self.now_on();
+        self.state.send_if_modified(|state| {
+            let is_news = *state != now_on;
+            *state = now_on;
+            is_news
+        });
     }
 
     /// The emergency that a request begins now.
@@ -259,9 +264,8 @@ impl Handler<Tick> for Emergencies {
             ctx.wait(self.commit(None, None).map(|_, _, _| ()));
             return;
         }
-        if self.active.is_some() {
-            self.publish();
-        }
+        // Also that nothing is on: a screen whose mailbox was full at the end of one would show it for ever.
+        self.publish();
         let state = self.now_on();
         let never_used = state.active.is_none() && state.ready.is_empty() && self.reported.is_none();
         if never_used || self.reported.as_ref() == Some(&state) {

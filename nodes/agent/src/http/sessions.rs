@@ -28,6 +28,7 @@ const SESSIONS_MAX: usize = 10_000;
 
 struct Device {
     credential: Credential,
+    emergency: bool,
 }
 
 /// All sessions.
@@ -46,8 +47,9 @@ impl Sessions {
     /// Sessions of these devices, as committed by earlier runs.
     #[must_use]
     pub fn new(devices: Vec<DeviceConfig>, open: Vec<DeviceSession>, journal: Journal, clock: Arc<dyn Clock>) -> Self {
-        let device =
-            |DeviceConfig { kind, id, secret }: DeviceConfig| ((kind, id), Device { credential: Credential::of(&secret, rand::random()) });
+        let device = |DeviceConfig { kind, id, secret, emergency }: DeviceConfig| {
+            ((kind, id), Device { credential: Credential::of(&secret, rand::random()), emergency })
+        };
         let devices: BTreeMap<_, _> = devices.into_iter().map(device).collect();
         let known = |session: &DeviceSession| devices.contains_key(&(session.kind, session.device.clone()));
         let open = open.into_iter().filter(known).map(|session| (session.hash, session)).collect();
@@ -85,6 +87,12 @@ impl Sessions {
     /// [`Refusal`].
     pub fn require(&self, request: &HttpRequest, kind: DeviceKind, device: &str) -> Result<(), Refusal> {
         self.session(request, kind, device).map(drop)
+    }
+
+    /// Whether the store's configuration lets this device begin and end emergencies.
+    #[must_use]
+    pub fn commands_emergencies(&self, kind: DeviceKind, device: &str) -> bool {
+        self.devices.iter().any(|((of, id), known)| *of == kind && id.as_str() == device && known.emergency)
     }
 
     /// The hash of the session of exactly this device.

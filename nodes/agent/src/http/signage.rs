@@ -24,12 +24,15 @@ pub async fn facts(shared: web::Data<Shared>, request: HttpRequest, path: web::P
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Who asks: whoever is at the box, or the button.
+/// Who asks: whoever is at the box, or a sensor that is configured as the button. A counter of people clears no screen.
 fn asker(shared: &Shared, request: &HttpRequest, button: &str) -> Result<String, Refusal> {
     if is_operator(shared, request) {
         return Ok("operator".to_owned());
     }
     shared.sessions.require(request, DeviceKind::Sensor, button)?;
+    if !shared.sessions.commands_emergencies(DeviceKind::Sensor, button) {
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "forbidden", "this sensor begins and ends no emergencies"));
+    }
     Ok(format!("{}/{button}", DeviceKind::Sensor.as_str()))
 }
 

@@ -1,4 +1,8 @@
 //! Facts and emergencies: what the store's own devices say changes its screens at once, with no cloud to ask, and stays through a power cut.
+use actix::prelude::*;
+use aisle_node::actors::Tick;
+use aisle_node::actors::emergency::{Emergencies, EmergenciesConfig, EmergencyChanged};
+use aisle_node::fatal::Fatal;
 use aisle_schemas::emergency::{
     ActiveEmergency, EmergencyItem, EmergencyMode, EmergencyOrder, EmergencyRequest, EmergencySet, EmergencyState,
 };
@@ -11,6 +15,7 @@ use aisle_schemas::topic::{DeviceKind, Topic};
 use aisle_schemas::visit::{OrderDone, OrderOutcome};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::world::{World, document, programme, store};
 
@@ -147,6 +152,71 @@ async fn an_emergency_that_is_not_ready_here_begins_nothing_and_one_that_is_ends
     for _ in 0..2 {
         assert_eq!(world.http.delete(&path).header("cookie", &button).send().await.unwrap().status(), 204);
         assert_eq!(on().await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_sensor_that_is_no_button_begins_and_ends_no_emergency() {
+    let mut world = World::start().await;
+    world.kill().await;
+    world.receive(vec![document("emergency/fire", &fire())]).await;
+    world.run().await;
+    let (button, counter) = (world.cookie(DeviceKind::Sensor, "sensor-1").await, world.cookie(DeviceKind::Sensor, "sensor-2").await);
+    let (of_button, of_counter) = (world.url("/v1/sensors/sensor-1/emergency"), world.url("/v1/sensors/sensor-2/emergency"));
+    let state = async || world.http.get(world.url("/v1/emergency")).send().await.unwrap().json::<EmergencyState>().await.unwrap().active;
+    let refused = world.http.put(&of_counter).header("cookie", &counter).json(&request(600)).send().await.unwrap();
+    assert_eq!((refused.status().as_u16(), state().await), (403, None));
+    assert_eq!(world.http.put(&of_button).header("cookie", &button).json(&request(600)).send().await.unwrap().status(), 200);
+    let refused = world.http.delete(&of_counter).header("cookie", &counter).send().await.unwrap();
+    assert_eq!((refused.status().as_u16(), state().await.is_some()), (403, true));
+}
+
+/// A screen that counts what it is told.
+struct Ear(u32);
+
+impl Actor for Ear {
+    type Context = Context<Self>;
+}
+
+impl Handler<EmergencyChanged> for Ear {
+    type Result = ();
+
+    fn handle(&mut self, EmergencyChanged(on): EmergencyChanged, _: &mut Self::Context) {
+        assert!(on.is_none(), "nothing is on");
+        self.0 += 1;
+    }
+}
+
+/// How often it was told.
+#[derive(Message)]
+#[rtype(result = "u32")]
+struct Told;
+
+impl Handler<Told> for Ear {
+    type Result = u32;
+
+    fn handle(&mut self, _: Told, _: &mut Self::Context) -> u32 {
+        self.0
+    }
+}
+
+#[actix::test]
+async fn a_screen_that_missed_the_end_of_an_emergency_is_told_of_it_at_the_next_tick() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = super::journal::open(folder.path()).await;
+    let ear = Ear(0).start();
+    let config = EmergenciesConfig {
+        journal: disk.journal.clone(),
+        maker: disk.maker.clone(),
+        clock: disk.clock.clone(),
+        fatal: Fatal::new(),
+        screens: vec![ear.clone().recipient()],
+        state: watch::Sender::new(EmergencyState { active: None, ready: vec![] }),
+    };
+    let emergencies = Emergencies::load(config).await.unwrap().start();
+    for told in 2..4 {
+        emergencies.send(Tick).await.unwrap();
+        assert_eq!(ear.send(Told).await.unwrap(), told, "once at the start, and once at each tick");
     }
 }
 

@@ -318,6 +318,7 @@ impl World {
             kind,
             id: DeviceId::parse(id).unwrap(),
             secret: SecretString::from(secret(kind, id)),
+            emergency: (kind, id) == (DeviceKind::Sensor, "sensor-1"),
         };
         NodeConfig {
             tenant: "acme".parse().unwrap(),
@@ -341,6 +342,7 @@ impl World {
                 device(DeviceKind::Nfc, "shelf"),
                 device(DeviceKind::Door, "door-1"),
                 device(DeviceKind::Sensor, "sensor-1"),
+                device(DeviceKind::Sensor, "sensor-2"),
                 device(DeviceKind::Tablet, "tablet-1"),
             ]
             .into_iter()
