@@ -414,6 +414,7 @@ fn start_consultations(
         end: recipient(&consultations),
         purged: recipient(&consultations),
         revoke: recipient(&consultations),
+        on_shift: recipient(&consultations),
     }
 }
 

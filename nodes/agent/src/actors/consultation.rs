@@ -22,7 +22,9 @@ use ed25519_dalek::VerifyingKey;
 use serde::{Serialize, Serializer};
 use tokio::sync::watch;
 
-use super::consultation_messages::{Announced, End, Heard, Offer, Purged, Read, Renewed, Revoke, Sign, SignIn, SignOut, TabletError};
+use super::consultation_messages::{
+    Announced, End, Heard, Offer, OnShift, Purged, Read, Renewed, Revoke, Sign, SignIn, SignOut, TabletError,
+};
 use super::visit_messages::{StandingVisits, StoreChanged, VisitOfToken};
 use super::{MAILBOX, Tick};
 use crate::relay::{Relay, RelayError};
@@ -421,6 +423,14 @@ impl Handler<Sign> for Consultations {
         self.book.tablet(&device, false, now);
         self.settle();
         Ok(())
+    }
+}
+
+impl Handler<OnShift> for Consultations {
+    type Result = Result<StaffCard, TabletError>;
+
+    fn handle(&mut self, OnShift(device): OnShift, _: &mut Self::Context) -> Self::Result {
+        self.on_shift(&device)
     }
 }
 

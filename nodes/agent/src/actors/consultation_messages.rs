@@ -50,6 +50,11 @@ pub struct Sign {
     pub touched: bool,
 }
 
+/// Who is on shift at a tablet that is not locked.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<StaffCard, TabletError>")]
+pub struct OnShift(pub DeviceId);
+
 /// Advice is offered.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<HandshakeId, TabletError>")]

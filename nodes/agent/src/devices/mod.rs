@@ -18,7 +18,7 @@ use aisle_schemas::store::{DoorCode, StoreProfile};
 use tokio::sync::{broadcast, watch};
 
 use crate::actors::consultation::Shown;
-use crate::actors::consultation_messages::{End, Offer, Purged, Read, Revoke, Sign, SignIn, SignOut};
+use crate::actors::consultation_messages::{End, Offer, OnShift, Purged, Read, Revoke, Sign, SignIn, SignOut};
 use crate::actors::emergency::{Begin, Clear};
 use crate::actors::facts::Told;
 use crate::actors::nfc_display::Touched;
@@ -59,6 +59,7 @@ pub struct TabletsFace {
     pub end: Recipient<End>,
     pub purged: Recipient<Purged>,
     pub revoke: Recipient<Revoke>,
+    pub on_shift: Recipient<OnShift>,
 }
 
 /// Trips as phones, staff and gates see them.

@@ -3,7 +3,7 @@
 //! Owns the routes' translation into messages. Takes a visit's token, a signed-in tablet or door. Emits the trip as it is next. On failure: problem details
 //! with the reason, and nothing has changed. Nothing here asks the cloud.
 use actix_web::{HttpRequest, HttpResponse, web};
-use aisle_schemas::ids::{TripId, VisitId};
+use aisle_schemas::ids::{DeviceId, TripId, VisitId};
 use aisle_schemas::topic::DeviceKind;
 use aisle_schemas::trip::{CheckResult, ExitRequest, LineAdd, LineChange, TillPayment, TripStepRequest, TripView};
 use sha2::{Digest, Sha256};
@@ -13,6 +13,7 @@ use super::Shared;
 use super::body::Json;
 use super::phones::{idempotency, token, trace};
 use super::problem::Refusal;
+use crate::actors::consultation_messages::OnShift;
 use crate::actors::trip_messages::{AtGate, OfPhone, OfStaff, PhoneDoes, StaffDo};
 use crate::actors::visit_messages::{IdempotencyKey, Scanned, VisitOfToken};
 
@@ -73,6 +74,8 @@ pub async fn step(shared: web::Data<Shared>, request: HttpRequest, path: web::Pa
 
 async fn staff(shared: &Shared, request: &HttpRequest, (tablet, trip): &(String, String), does: StaffDo) -> Answer {
     shared.sessions.require(request, DeviceKind::Tablet, tablet)?;
+    // The session is the tablet's, for a quarter; what is done in the store's name is done by somebody.
+    shared.faces.tablets.on_shift.send(OnShift(DeviceId::parse(tablet).map_err(Refusal::not_found)?)).await??;
     let trip = TripId::parse(trip).map_err(|_| Refusal::not_found("no such trip"))?;
     let span = tracing::info_span!("http.trip.staff");
     let traceparent = trace(request, &span);

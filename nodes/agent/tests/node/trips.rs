@@ -60,7 +60,11 @@ impl Phone<'_> {
     }
 
     async fn staff(&self, path: &str, body: Value) -> reqwest::Response {
-        let cookie = self.world.cookie(DeviceKind::Tablet, "tablet-1").await;
+        let cookie = self.world.on_shift().await;
+        self.tablet(cookie, path, body).await
+    }
+
+    async fn tablet(&self, cookie: String, path: &str, body: Value) -> reqwest::Response {
         let url = self.world.url(&format!("/v1/tablets/tablet-1/{path}"));
         self.world.http.post(url).header("Cookie", cookie).json(&body).send().await.unwrap()
     }
@@ -110,6 +114,24 @@ async fn a_trip_goes_from_scan_to_exit_while_the_line_is_cut_and_the_gate_takes_
     let events = world.logged(Stream::Sess).await;
     let times = events.iter().filter(|event| event.data::<TripChanged>().is_ok_and(|changed| changed.state == TripState::Paid)).count();
     assert_eq!(times, 1, "money is told of once");
+}
+
+#[tokio::test]
+async fn a_tablet_at_which_nobody_is_on_shift_passes_no_check_and_takes_no_money() {
+    let world = selling(&products()).await;
+    let phone = Phone { world: &world, token: world.checked_in(1).await };
+    phone.scan("4006381333931", LineIntent::Take).await;
+    let view = phone.to_till().await;
+    let quote = &view.trip.quote.as_ref().unwrap().quote;
+    let (checks, payment) = (format!("trips/{}/checks", view.trip.trip), format!("trips/{}/payment", view.trip.trip));
+    let paid = json!({ "cart_sha256": quote.cart_sha256, "total_minor": 240, "slip": "till-1-7" });
+    let cookie = world.on_shift().await;
+    let shift = world.http.delete(world.url("/v1/tablets/tablet-1/shift")).header("cookie", &cookie);
+    assert_eq!(shift.send().await.unwrap().status(), 204);
+    for (path, body) in [(&checks, json!({ "kind": "min_age", "passed": true })), (&payment, paid.clone())] {
+        assert_eq!(reason(phone.tablet(cookie.clone(), path, body).await).await, (403, "locked".to_owned()), "{path}");
+    }
+    assert_eq!(phone.tablet(world.on_shift().await, &payment, paid).await.status(), 200);
 }
 
 #[tokio::test]

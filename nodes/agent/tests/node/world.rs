@@ -9,6 +9,7 @@ use aisle_mesh::sync::log::{ApplyMode, NodeSessionLog, ReceiveLog, ReceivedBatch
 use aisle_mesh::telemetry::TelemetryConfig;
 use aisle_node::config::{CloudBrokerConfig, ContentConfig, DeviceConfig, StorageConfig};
 use aisle_node::journal::{Cause, Entry, Journal, JournalError, RecordMaker, Settings, SyncLog};
+use aisle_node::staff::{StaffConfig, badge_hash};
 use aisle_node::{NodeApp, NodeConfig};
 use aisle_schemas::code::{Pass, StoreKey};
 use aisle_schemas::content::{Content, ContentClass, Currency, Money, SurfaceKind};
@@ -70,6 +71,19 @@ pub fn store_key() -> StoreKey {
 
 fn signing() -> SigningKey {
     SigningKey::from_bytes(&[4; 32])
+}
+
+/// The one member of staff. The hash is that of the PIN 493817, with the fewest rounds that are taken.
+fn mia() -> StaffConfig {
+    StaffConfig {
+        number: "1042".to_owned(),
+        first_name: "Mia".to_owned(),
+        photo: None,
+        role: "Beratung".to_owned(),
+        badge_sha256: badge_hash("B-1042"),
+        pin_hash: "pbkdf2-sha256$100000$11111111111111111111111111111111$09ce6017f03fb1a5b23ed495977a3b6bdc7120202b23ce894409c230ec00a4f4"
+            .to_owned(),
+    }
 }
 
 /// The secret of a device.
@@ -348,7 +362,7 @@ impl World {
             .into_iter()
             .chain((0..self.labels).map(|n| device(DeviceKind::Screen, &format!("label-{n}"))))
             .collect(),
-            staff: vec![],
+            staff: vec![mia()],
             storage: self.storage,
             content: self.content.clone(),
             telemetry: TelemetryConfig::default(),
@@ -397,6 +411,15 @@ impl World {
         let cookie = response.headers()["set-cookie"].to_str().unwrap();
         assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
         cookie.split(';').next().unwrap().to_owned()
+    }
+
+    /// Mia begins her shift at the tablet; the tablet's cookie.
+    pub async fn on_shift(&self) -> String {
+        let cookie = self.cookie(DeviceKind::Tablet, "tablet-1").await;
+        let body = serde_json::json!({ "badge": "B-1042", "pin": "493817" });
+        let signed = self.http.post(self.url("/v1/tablets/tablet-1/shift")).header("cookie", &cookie).json(&body).send().await.unwrap();
+        assert_eq!(signed.status(), 200);
+        cookie
     }
 
     /// Opens a stream of a device.
