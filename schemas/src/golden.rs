@@ -140,6 +140,8 @@ fn trip() -> Trip {
         deposit: None,
         tax_bp: 1900,
         min_age: None,
+        priced_by_code: false,
+        unproven: false,
     };
     Trip {
         trip: TripId::new(MS, uuid(30)),
@@ -149,6 +151,8 @@ fn trip() -> Trip {
         next_line: 2,
         voids: 0,
         noted: vec![],
+        drawn: None,
+        held: true,
         quote: Some(signed_quote()),
         checks: vec![TripCheck { kind: CheckKind::RescanPartial, reason: CheckReason::Audit, state: CheckState::Open, lines: vec![1] }],
         opened_at: at(),

@@ -57,6 +57,12 @@ pub struct TripLine {
     pub deposit: Option<Money>,
     pub tax_bp: u16,
     pub min_age: Option<u8>,
+    /// The code said what one piece costs: the shelf's price changes nothing.
+    #[serde(default)]
+    pub priced_by_code: bool,
+    /// Weight or amount are the word of a code that the shop did not print: staff look at the line.
+    #[serde(default)]
+    pub unproven: bool,
 }
 
 /// What a line of a quote is.
@@ -148,6 +154,8 @@ pub enum CheckReason {
     Age,
     /// The partial check found a difference.
     Difference,
+    /// Weight or amount came from a code that the shop did not print.
+    ForeignValue,
 }
 
 /// One check, done by staff.
@@ -188,8 +196,14 @@ pub struct Trip {
     pub next_line: u32,
     /// Lines taken out.
     pub voids: u32,
-    /// Products often stolen, or more pieces than the store has, or a long pause: reasons to look.
+    /// Products often stolen, more pieces than the store has, a long pause, a difference that was found: reasons to look.
     pub noted: Vec<CheckReason>,
+    /// Whether the day's draw fell on it, when it began. Only in the store's own memory: whoever knew it before the review could begin anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawn: Option<bool>,
+    /// Staff were called to look at the goods and have not passed them: the phone cannot cancel.
+    #[serde(default)]
+    pub held: bool,
     pub quote: Option<SignedQuote>,
     pub checks: Vec<TripCheck>,
     pub opened_at: DateTime<Utc>,

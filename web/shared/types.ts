@@ -519,7 +519,15 @@ amount: Money,
 /**
  * Deposit on all pieces: a line of its own on quote and receipt.
  */
-deposit: Money | null, tax_bp: number, min_age: number | null, };
+deposit: Money | null, tax_bp: number, min_age: number | null, 
+/**
+ * The code said what one piece costs: the shelf's price changes nothing.
+ */
+priced_by_code: boolean, 
+/**
+ * Weight or amount are the word of a code that the shop did not print: staff look at the line.
+ */
+unproven: boolean, };
 
 /**
  * What a line of a quote is.
@@ -574,7 +582,7 @@ export type CheckState = "open" | "passed" | "failed";
 /**
  * Why a basket is looked at.
  */
-export type CheckReason = "audit" | "voids" | "high_shrink" | "idle" | "impossible_stock" | "age" | "difference";
+export type CheckReason = "audit" | "voids" | "high_shrink" | "idle" | "impossible_stock" | "age" | "difference" | "foreign_value";
 
 /**
  * One check, done by staff.
@@ -599,9 +607,17 @@ export type Trip = { trip: TripId, visit: VisitId, state: TripState, lines: Arra
  */
 voids: number, 
 /**
- * Products often stolen, or more pieces than the store has, or a long pause: reasons to look.
+ * Products often stolen, more pieces than the store has, a long pause, a difference that was found: reasons to look.
  */
-noted: Array<CheckReason>, quote: SignedQuote | null, checks: Array<TripCheck>, opened_at: string, changed_at: string, paid_at: string | null, };
+noted: Array<CheckReason>, 
+/**
+ * Whether the day's draw fell on it, when it began. Only in the store's own memory: whoever knew it before the review could begin anew.
+ */
+drawn?: boolean | null, 
+/**
+ * Staff were called to look at the goods and have not passed them: the phone cannot cancel.
+ */
+held: boolean, quote: SignedQuote | null, checks: Array<TripCheck>, opened_at: string, changed_at: string, paid_at: string | null, };
 
 /**
  * A trip with what lets its goods out.

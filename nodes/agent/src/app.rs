@@ -539,6 +539,7 @@ async fn start_actors(parts: &Parts<'_>, devices: Devices) -> Result<Actors, Jou
         store: parts.config.store.clone(),
         key: parts.config.store_key.signing_key(),
         assortment: assortment.clone(),
+        still_shown: at_the_shelf.clone(),
         journal: parts.journal.clone(),
         maker: parts.maker.clone(),
         clock: Arc::clone(parts.clock),

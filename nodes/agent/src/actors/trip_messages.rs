@@ -15,8 +15,18 @@ use crate::journal::JournalError;
 #[derive(Debug)]
 pub enum PhoneDoes {
     Look,
-    Put { code: String, intent: LineIntent, quantity: u32 },
-    Change { line: u32, intent: LineIntent, quantity: u32 },
+    /// After the visit has closed: only what is on its way out, from the till to the gate.
+    LookBack,
+    Put {
+        code: String,
+        intent: LineIntent,
+        quantity: u32,
+    },
+    Change {
+        line: u32,
+        intent: LineIntent,
+        quantity: u32,
+    },
     Step(TripStep),
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use aisle_mesh::clock::Clock;
 use aisle_node_core::product::Assortment;
+use aisle_node_core::signage::label::StillShown;
 use aisle_node_core::trip::exit::{self, UsedTokens};
 use aisle_node_core::trip::review::{self, Signer};
 use aisle_node_core::trip::{TripRefusal, audit, basket};
@@ -43,6 +44,8 @@ pub struct TripsConfig {
     /// Signs quotes and exit tokens.
     pub key: SigningKey,
     pub assortment: watch::Receiver<Arc<Assortment>>,
+    /// Prices that labels may still show: no more than these is charged.
+    pub still_shown: watch::Receiver<StillShown>,
     pub journal: Journal,
     pub maker: RecordMaker,
     pub clock: Arc<dyn Clock>,
@@ -63,6 +66,7 @@ pub struct Trips {
     /// None before the profile came: the day is then that of Greenwich.
     zone: Option<Tz>,
     assortment: watch::Receiver<Arc<Assortment>>,
+    still_shown: watch::Receiver<StillShown>,
     journal: Journal,
     maker: RecordMaker,
     clock: Arc<dyn Clock>,
@@ -87,7 +91,7 @@ impl Trips {
     /// # Errors
     /// [`JournalError`].
     pub async fn load(config: TripsConfig) -> Result<Self, JournalError> {
-        let TripsConfig { store, key, assortment, journal, maker, clock, fatal } = config;
+        let TripsConfig { store, key, assortment, still_shown, journal, maker, clock, fatal } = config;
         let LoadedTrips { trips, used, days } = journal.load_trips().await?;
         let mut answers = Answers::default();
         for answer in journal.load_answers(clock.now()).await? {
@@ -95,7 +99,7 @@ impl Trips {
         }
         let by_visit = trips.iter().map(|trip| (trip.visit, trip.trip)).collect();
         let trips = trips.into_iter().map(|trip| (trip.trip, trip)).collect();
-        Ok(Self { store, key, trips, by_visit, used, days, answers, zone: None, assortment, journal, maker, clock, fatal })
+        Ok(Self { store, key, trips, by_visit, used, days, answers, zone: None, assortment, still_shown, journal, maker, clock, fatal })
     }
 
     fn now(&self) -> DateTime<Utc> {
@@ -173,24 +177,33 @@ impl Trips {
                 self.of_visit(*visit)?;
                 return Ok(decided);
             }
+            PhoneDoes::LookBack => {
+                let trip = self.of_visit(*visit)?;
+                return if matches!(trip.state, TripState::TransferredToTill | TripState::Paid) {
+                    Ok(decided)
+                } else {
+                    Err(TripRefusal::NoTrip.into())
+                };
+            }
             PhoneDoes::Put { code, intent, quantity } => {
-                let found = self.assortment.borrow().find(code, now)?;
+                let found = self.still_shown.borrow().guard(self.assortment.borrow().find(code, now)?, now);
                 let trip = match self.of_visit(*visit) {
                     Ok(trip) => trip.clone(),
                     Err(_) if self.trips.len() >= TRIPS_MAX => return Err(TripRefusal::Full.into()),
                     Err(_) => {
-                        // Before the trip has its name, so that nobody can choose one that is not drawn.
-                        self.day_key(&mut decided, now)?;
-                        basket::begin(TripId::new(unix_ms(now), rand::random()), *visit, now)
+                        // Before the trip has its name, so that nobody can choose one that is not drawn; and once, so that nobody waits for
+                        // another day's key.
+                        let key = self.day_key(&mut decided, now)?;
+                        let trip = TripId::new(unix_ms(now), rand::random());
+                        basket::begin(trip, *visit, audit::is_drawn(&key, trip, audit::RATE_PER_MILLION), now)
                     }
                 };
                 basket::put(trip, &found, *intent, *quantity, now)?
             }
             PhoneDoes::Change { line, intent, quantity } => basket::change(self.of_visit(*visit)?.clone(), *line, *intent, *quantity, now)?,
             PhoneDoes::Step(TripStep::Review) => {
-                let trip = self.of_visit(*visit)?.clone();
-                let drawn = audit::is_drawn(&self.day_key(&mut decided, now)?, trip.trip, audit::RATE_PER_MILLION);
-                review::review(trip, &self.assortment.borrow(), &Signer { store: &self.store, key: &self.key }, drawn, now)?
+                let (trip, signer) = (self.of_visit(*visit)?.clone(), Signer { store: &self.store, key: &self.key });
+                review::review(trip, &self.assortment.borrow(), &self.still_shown.borrow(), &signer, now)?
             }
             PhoneDoes::Step(TripStep::Resume) => review::resume(self.of_visit(*visit)?.clone())?,
             PhoneDoes::Step(TripStep::Till) => review::to_till(self.of_visit(*visit)?.clone(), now)?,
@@ -231,7 +244,7 @@ impl Trips {
     fn view(&self, trip: &Trip) -> TripView {
         let now = self.now();
         let exit = exit::issue(trip, &self.store, &self.key, now, rand::random()).ok();
-        TripView { total: review::total(trip), exit, trip: trip.clone() }
+        TripView { exit, ..told(trip) }
     }
 
     fn apply(&mut self, decided: Decided) {
@@ -282,6 +295,11 @@ const fn is_over(state: TripState) -> bool {
     }
 }
 
+/// A trip as others see it: whether it was drawn shows at its review.
+fn told(trip: &Trip) -> TripView {
+    TripView { total: review::total(trip), exit: None, trip: Trip { drawn: None, ..trip.clone() } }
+}
+
 fn refuse<R: 'static>(error: impl Into<TripError>) -> Answer<R> {
     AtomicResponse::new(Box::pin(actix::fut::ready(Err(error.into()))))
 }
@@ -325,10 +343,9 @@ impl Handler<OfStaff> for Trips {
 
     fn handle(&mut self, msg: OfStaff, _: &mut Self::Context) -> Self::Result {
         let trip = msg.trip;
-        // What opens the gate is the customer's alone.
-        let of = |trip: &Trip| TripView { total: review::total(trip), exit: None, trip: trip.clone() };
         match self.decide_staff(msg, self.now()) {
-            Ok(decided) => self.commit(decided, move |act| act.trips.get(&trip).map(of).ok_or_else(|| TripRefusal::NoTrip.into())),
+            // What opens the gate is the customer's alone.
+            Ok(decided) => self.commit(decided, move |act| act.trips.get(&trip).map(told).ok_or_else(|| TripRefusal::NoTrip.into())),
             Err(error) => refuse(error),
         }
     }
@@ -360,9 +377,22 @@ impl Handler<Tick> for Trips {
         let now = self.now();
         let mut entry = Entry::default();
         let trips: Vec<Trip> = self.trips.values().filter(|trip| now - trip.changed_at >= LIFE).take(FORGET_MAX).cloned().collect();
-        entry.changes.extend(trips.iter().map(|trip| StateChange::Trip(TripChange::Forget(trip.trip))));
+        for trip in &trips {
+            entry.changes.push(StateChange::Trip(TripChange::Forget(trip.trip)));
+            // What was paid stays paid, also where no gate saw it leave.
+            if trip.state == TripState::Paid {
+                continue;
+            }
+            let over = Trip { state: TripState::Cancelled, quote: None, checks: Vec::new(), ..trip.clone() };
+            match self.changed(&over, None, now, None) {
+                Ok(record) => entry.records.push(record),
+                Err(error) => return self.fatal.report(FatalError::Journal(error)),
+            }
+        }
         entry.changes.extend(self.used.forget(now).into_iter().map(|jti| StateChange::Trip(TripChange::ForgetExit(jti))));
-        let today = self.today(now);
+        // A key is kept as long as a basket of its day goes on: whoever could draw it again would know whether to begin anew.
+        let first = self.trips.values().map(|trip| trip.opened_at).min().unwrap_or(now);
+        let today = self.today(now.min(first));
         let over: Vec<(NaiveDate, [u8; 32])> = self.days.iter().filter(|(day, _)| **day < today).map(|(day, key)| (*day, *key)).collect();
         for (day, key) in &over {
             let told = AuditDay { day: day.to_string(), key_sha256: audit::commitment(key), key: Some(hex::encode(key)) };

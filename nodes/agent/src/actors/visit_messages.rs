@@ -106,6 +106,18 @@ pub struct StandingVisits(pub Vec<VisitId>);
 #[rtype(result = "Option<VisitId>")]
 pub struct VisitOfToken(pub VisitToken);
 
+/// The visit of a token, also when it closed a while ago.
+#[derive(Debug, Message)]
+#[rtype(result = "Option<KnownVisit>")]
+pub struct KnownVisitOfToken(pub VisitToken);
+
+/// A visit that is not forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownVisit {
+    pub visit: VisitId,
+    pub is_open: bool,
+}
+
 /// The store's profile changed.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]

@@ -31,8 +31,8 @@ use tokio::sync::watch;
 use super::answers::{Answers, Known};
 use super::visit_entry::{Signal, Writing};
 use super::visit_messages::{
-    CarryOut, CheckIn, CheckInError, CheckOut, EnterZone, IdempotencyKey, Scanned, StandingVisits, StoreChanged, VisitError, VisitOfToken,
-    VisitOrder,
+    CarryOut, CheckIn, CheckInError, CheckOut, EnterZone, IdempotencyKey, KnownVisit, KnownVisitOfToken, Scanned, StandingVisits,
+    StoreChanged, VisitError, VisitOfToken, VisitOrder,
 };
 use super::zones::Presence;
 use super::{MAILBOX, Tick, tell};
@@ -455,6 +455,14 @@ impl Handler<VisitOfToken> for Visits {
 
     fn handle(&mut self, VisitOfToken(token): VisitOfToken, _: &mut Self::Context) -> Self::Result {
         self.book.by_token(token).ok().map(|open| open.visit)
+    }
+}
+
+impl Handler<KnownVisitOfToken> for Visits {
+    type Result = Option<KnownVisit>;
+
+    fn handle(&mut self, KnownVisitOfToken(token): KnownVisitOfToken, _: &mut Self::Context) -> Self::Result {
+        self.book.known(token).map(|visit| KnownVisit { visit, is_open: self.book.get(visit).is_some() })
     }
 }
 

@@ -24,7 +24,7 @@ use crate::actors::facts::Told;
 use crate::actors::nfc_display::Touched;
 use crate::actors::screen::{Interacted, ReportPlays, SaysState};
 use crate::actors::trip_messages::{AtGate, OfPhone, OfStaff};
-use crate::actors::visit_messages::{CheckIn, CheckOut, EnterZone, Scanned, VisitOfToken};
+use crate::actors::visit_messages::{CheckIn, CheckOut, EnterZone, KnownVisitOfToken, Scanned};
 use crate::actors::zones::Counted;
 
 /// A screen as others see it.
@@ -64,7 +64,7 @@ pub struct TabletsFace {
 
 /// Trips as phones, staff and gates see them.
 pub struct TripsFace {
-    pub visit_of: Recipient<VisitOfToken>,
+    pub visit_of: Recipient<KnownVisitOfToken>,
     pub phone: Recipient<OfPhone>,
     pub staff: Recipient<OfStaff>,
     pub gate: Recipient<AtGate>,

@@ -166,7 +166,9 @@ impl From<VisitError> for Refusal {
 impl From<CodeRefusal> for Refusal {
     fn from(refusal: CodeRefusal) -> Self {
         let status = match refusal {
-            CodeRefusal::CheckDigit { .. } | CodeRefusal::NoProduct | CodeRefusal::Unreadable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            CodeRefusal::CheckDigit { .. } | CodeRefusal::NoProduct | CodeRefusal::Unreadable(_) | CodeRefusal::NoValue => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             CodeRefusal::Unknown => StatusCode::NOT_FOUND,
         };
         Self::new(status, refusal.as_str(), &refusal).field("code")

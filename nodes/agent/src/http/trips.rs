@@ -3,7 +3,7 @@
 //! Owns the routes' translation into messages. Takes a visit's token, a signed-in tablet or door. Emits the trip as it is next. On failure: problem details
 //! with the reason, and nothing has changed. Nothing here asks the cloud.
 use actix_web::{HttpRequest, HttpResponse, web};
-use aisle_schemas::ids::{DeviceId, TripId, VisitId};
+use aisle_schemas::ids::{DeviceId, TripId};
 use aisle_schemas::topic::DeviceKind;
 use aisle_schemas::trip::{CheckResult, ExitRequest, LineAdd, LineChange, TillPayment, TripStepRequest, TripView};
 use sha2::{Digest, Sha256};
@@ -15,12 +15,16 @@ use super::phones::{idempotency, token, trace};
 use super::problem::Refusal;
 use crate::actors::consultation_messages::OnShift;
 use crate::actors::trip_messages::{AtGate, OfPhone, OfStaff, PhoneDoes, StaffDo};
-use crate::actors::visit_messages::{IdempotencyKey, Scanned, VisitOfToken};
+use crate::actors::visit_messages::{IdempotencyKey, KnownVisit, KnownVisitOfToken, Scanned};
 
 type Answer = Result<HttpResponse, Refusal>;
 
-async fn visit(shared: &Shared, path: &str) -> Result<VisitId, Refusal> {
-    shared.faces.trips.visit_of.send(VisitOfToken(token(path)?)).await?.ok_or_else(|| Refusal::not_found("no such visit is open"))
+async fn visit(shared: &Shared, path: &str) -> Result<KnownVisit, Refusal> {
+    shared.faces.trips.visit_of.send(KnownVisitOfToken(token(path)?)).await?.ok_or_else(no_visit)
+}
+
+fn no_visit() -> Refusal {
+    Refusal::not_found("no such visit is open")
 }
 
 async fn do_with(
@@ -32,7 +36,13 @@ async fn do_with(
 ) -> Result<TripView, Refusal> {
     let span = tracing::info_span!("http.trip.phone");
     let traceparent = trace(request, &span);
-    let visit = visit(shared, path).await?;
+    let KnownVisit { visit, is_open } = visit(shared, path).await?;
+    let does = match does {
+        does if is_open => does,
+        // Whoever has paid finds the way out, also after the visit.
+        PhoneDoes::Look => PhoneDoes::LookBack,
+        PhoneDoes::LookBack | PhoneDoes::Put { .. } | PhoneDoes::Change { .. } | PhoneDoes::Step(_) => return Err(no_visit()),
+    };
     Ok(shared.faces.trips.phone.send(OfPhone { visit, does, idempotency, traceparent }).instrument(span).await??)
 }
 

@@ -21,9 +21,9 @@ use super::products::product;
 use super::world::{World, document, programme};
 
 const LABELS: usize = 200;
-const GTIN: &str = "4006381333931";
+pub const GTIN: &str = "4006381333931";
 
-fn eur(minor: i64) -> Money {
+pub fn eur(minor: i64) -> Money {
     Money { minor, currency: Currency::Eur }
 }
 
@@ -32,7 +32,7 @@ fn label(n: usize) -> String {
 }
 
 /// The plan of a label, as soon as it shows this price.
-async fn showing(world: &World, n: usize, cookie: &str, price: Money) -> ScreenPlan {
+pub async fn showing(world: &World, n: usize, cookie: &str, price: Money) -> ScreenPlan {
     let mut stream = world.stream(&format!("/v1/screens/{}/events", label(n)), cookie).await;
     stream.until(|plan: &ScreenPlan| plan.zones[0].items[0].content.price == Some(price)).await
 }
@@ -50,7 +50,7 @@ async fn charged(world: &World) -> Money {
 }
 
 /// A store whose product costs 1.99 and, from `change` on, 2.49, with labels that all have said that they draw 1.99.
-async fn labelled(labels: usize) -> (World, DateTime<Utc>, Vec<String>) {
+pub async fn labelled(labels: usize) -> (World, DateTime<Utc>, Vec<String>) {
     let mut world = World::start().await;
     world.kill().await;
     world.labels = labels;

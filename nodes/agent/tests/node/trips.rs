@@ -1,16 +1,20 @@
 //! A trip with the line cut from scan to exit.
 use aisle_mesh::clock::Clock;
+use aisle_node_core::trip::audit;
 use aisle_schemas::code::StoreKey;
 use aisle_schemas::http::Problem;
 use aisle_schemas::ids::VisitToken;
 use aisle_schemas::product::StoreProduct;
+use aisle_schemas::store::DoorCode;
 use aisle_schemas::sync::Stream;
 use aisle_schemas::topic::DeviceKind;
 use aisle_schemas::trip::*;
-use chrono::TimeDelta;
+use chrono::{Days, NaiveTime, TimeDelta};
+use chrono_tz::Europe::Berlin;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::labels::{GTIN, eur, labelled, showing};
 use super::products::{product, selling};
 use super::world::{World, store_key};
 
@@ -201,4 +205,72 @@ async fn the_days_draw_is_committed_before_the_first_basket_and_can_be_checked_a
     let told: AuditDay = world.logs(Stream::Audit, |day: &AuditDay| day.key.is_some()).await;
     let key = hex::decode(told.key.unwrap()).unwrap();
     assert_eq!((told.day, hex::encode(Sha256::digest(&key))), (committed.day, committed.key_sha256));
+}
+
+/// An hour before a midnight of the store.
+fn late_in_the_evening(world: &World) {
+    let now = world.clock.now().with_timezone(&Berlin);
+    let midnight = |days| (now.date_naive() + Days::new(days)).and_time(NaiveTime::MIN).and_local_timezone(Berlin).unwrap();
+    let late = [1, 2].map(|days| midnight(days) - TimeDelta::hours(1)).into_iter().find(|late| *late > now).unwrap();
+    world.clock.advance(late - now);
+}
+
+#[tokio::test]
+async fn the_draw_of_a_basket_outlasts_midnight_and_its_key_is_secret_until_the_basket_is_over() {
+    let world = selling(&products()).await;
+    late_in_the_evening(&world);
+    let phone = Phone { world: &world, token: world.checked_in(1).await };
+    phone.scan("4006381333931", LineIntent::Take).await;
+    let seen: Value = phone.call(reqwest::Method::GET, "", None).await.json().await.unwrap();
+    assert_eq!(seen["trip"].get("drawn"), None, "whoever knows it before the review begins anew");
+    world.clock.advance(TimeDelta::hours(2));
+    let cookie = world.cookie(DeviceKind::Door, "door-1").await;
+    let now = world.clock.now();
+    // The node has seen the new day.
+    world.stream("/v1/doors/door-1/events", &cookie).await.until(|code: &DoorCode| code.expires > now).await;
+    let view: TripView = phone.step(TripStep::Review).await.json().await.unwrap();
+    let is_audited = view.trip.checks.iter().any(|check| check.reason == CheckReason::Audit);
+    world.clock.advance(TimeDelta::hours(12));
+    let over: TripChanged = world.logs(Stream::Sess, |changed: &TripChanged| changed.state == TripState::Cancelled).await;
+    assert_eq!((over.trip, over.quote), (view.trip.trip, None), "nobody waits for a basket that the store forgot");
+    let told: AuditDay = world.logs(Stream::Audit, |day: &AuditDay| day.key.is_some()).await;
+    let events = world.logged(Stream::Audit).await;
+    let event = events.iter().find(|event| event.data::<AuditDay>().is_ok_and(|day| day.key.is_some())).unwrap();
+    assert!(event.time >= over.at, "{} is before {}", event.time, over.at);
+    let key = hex::decode(told.key.unwrap()).unwrap().try_into().unwrap();
+    assert_eq!(audit::is_drawn(&key, over.trip, audit::RATE_PER_MILLION), is_audited);
+}
+
+#[tokio::test]
+async fn whoever_has_paid_finds_the_way_out_after_the_visit_and_nothing_else() {
+    let world = selling(&products()).await;
+    let (paid, left) = (world.checked_in(1).await, world.checked_in(2).await);
+    let (paid, left) = (Phone { world: &world, token: paid }, Phone { world: &world, token: left });
+    for phone in [&paid, &left] {
+        phone.scan("4006381333931", LineIntent::Take).await;
+    }
+    let view = paid.to_till().await;
+    for phone in [&paid, &left] {
+        let out = world.http.post(world.url(&format!("/v1/visits/{}/checkout", phone.token))).send().await.unwrap();
+        assert_eq!(out.status(), 204);
+    }
+    assert_eq!(paid.look().await.exit, None, "at the till, not paid");
+    assert_eq!(paid.pay(&view, 240).await.status(), 200);
+    for step in [TripStep::Resume, TripStep::Cancel] {
+        assert_eq!(reason(paid.step(step).await).await, (404, "not_found".to_owned()));
+    }
+    assert_eq!(reason(left.call(reqwest::Method::GET, "", None).await).await, (404, "no_trip".to_owned()));
+    let exit = paid.look().await.exit.unwrap();
+    assert_eq!(gate(&world, &exit).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_basket_is_charged_what_a_label_may_still_show() {
+    let (world, _, cookies) = labelled(1).await;
+    let phone = Phone { world: &world, token: world.checked_in(1).await };
+    world.clock.advance(TimeDelta::hours(1));
+    showing(&world, 0, &cookies[0], eur(249)).await;
+    assert_eq!(phone.scan(GTIN, LineIntent::Take).await.total, Some(eur(199)));
+    let reviewed: TripView = phone.step(TripStep::Review).await.json().await.unwrap();
+    assert_eq!(reviewed.total, Some(eur(199)));
 }

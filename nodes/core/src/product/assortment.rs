@@ -69,6 +69,18 @@ pub struct Found {
     pub grams: Option<u32>,
     /// Minor units that the code itself says.
     pub amount: Option<i64>,
+    /// The shop printed the code. Weight or amount of any other are the word of whoever held it out.
+    pub printed: bool,
+}
+
+impl Found {
+    /// What weighs or costs nothing is refused: nobody sells it.
+    fn valued(self) -> Result<Self, CodeRefusal> {
+        if self.grams == Some(0) || self.amount.is_some_and(|minor| minor <= 0) {
+            return Err(CodeRefusal::NoValue);
+        }
+        Ok(self)
+    }
 }
 
 /// All that the store sells. Cloned cheaply: readers take a snapshot.
@@ -116,18 +128,23 @@ impl Assortment {
         self.by_sku.get(sku)
     }
 
-    /// The product that a scanned code names. What the shop prints itself comes first: such codes look like numbers of products.
+    /// The product that a scanned code names. What the shop prints itself comes first: such codes look like numbers of products. Weights and
+    /// amounts that others print are heard only for what is sold by weight: a piece costs what its sheet says.
     ///
     /// # Errors
     /// [`CodeRefusal`].
     pub fn find(&self, code: &str, now: DateTime<Utc>) -> Result<Found, CodeRefusal> {
         if let Some(found) = self.printed_code(code) {
-            return Ok(found);
+            return found.valued();
         }
         let code::Named { gtin, grams, amount } = code::read(code, now.date_naive())?;
         let sku = self.by_gtin.get(&gtin).ok_or(CodeRefusal::Unknown)?;
         let product = self.by_sku.get(sku).ok_or(CodeRefusal::Unknown)?;
-        Ok(Found { product: Arc::clone(product), grams, amount })
+        let (grams, amount) = match product.sheet().measure {
+            Measure::Weight => (grams, amount),
+            Measure::Piece => (None, None),
+        };
+        Found { product: Arc::clone(product), grams, amount, printed: false }.valued()
     }
 
     fn printed_code(&self, code: &str) -> Option<Found> {
@@ -141,7 +158,7 @@ impl Assortment {
                     CodeValue::Weight => (number.and_then(|grams| u32::try_from(grams).ok()), None),
                     CodeValue::Price => (None, number.and_then(|minor| i64::try_from(minor).ok())),
                 };
-                Some(Found { product: Arc::clone(product), grams, amount })
+                Some(Found { product: Arc::clone(product), grams, amount, printed: true })
             })
         })
     }
@@ -149,7 +166,7 @@ impl Assortment {
     /// The view of what a code names; nothing before its first price holds.
     #[must_use]
     pub fn view(&self, found: &Found, language: Language, now: DateTime<Utc>) -> Option<ProductView> {
-        let Found { product, grams, amount } = found;
+        let Found { product, grams, amount, printed: _ } = found;
         let sheet = product.sheet();
         let price = sheet.price_at(now)?;
         let scanned =

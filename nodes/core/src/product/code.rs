@@ -43,6 +43,8 @@ pub enum CodeRefusal {
     Unreadable(String),
     #[error("the store does not sell it")]
     Unknown,
+    #[error("the code says a weight or an amount of nothing")]
+    NoValue,
 }
 
 impl CodeRefusal {
@@ -54,6 +56,7 @@ impl CodeRefusal {
             Self::NoProduct => "no_product",
             Self::Unreadable(_) => "unreadable",
             Self::Unknown => "unknown_product",
+            Self::NoValue => "no_value",
         }
     }
 }

@@ -9,15 +9,15 @@ use aisle_schemas::trip::{CheckReason, LINES_MAX, LineIntent, QUANTITY_MAX, Trip
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::TripRefusal;
+use crate::product::Found;
 use crate::product::assortment::total;
-use crate::product::{Found, price};
 
 /// A pause in scanning after which a basket is looked at.
 pub const IDLE: TimeDelta = TimeDelta::minutes(15);
 
-/// A trip that begins.
+/// A trip that begins. `drawn`: the day's audit falls on it, whenever it is reviewed.
 #[must_use]
-pub const fn begin(trip: TripId, visit: VisitId, now: DateTime<Utc>) -> Trip {
+pub const fn begin(trip: TripId, visit: VisitId, drawn: bool, now: DateTime<Utc>) -> Trip {
     Trip {
         trip,
         visit,
@@ -26,6 +26,8 @@ pub const fn begin(trip: TripId, visit: VisitId, now: DateTime<Utc>) -> Trip {
         next_line: 1,
         voids: 0,
         noted: Vec::new(),
+        drawn: Some(drawn),
+        held: false,
         quote: None,
         checks: Vec::new(),
         opened_at: now,
@@ -47,7 +49,8 @@ pub fn put(trip: Trip, found: &Found, intent: LineIntent, quantity: u32, now: Da
     let price = sheet.price_at(now).ok_or(TripRefusal::NoPrice)?;
     let own = found.grams.is_some() || found.amount.is_some();
     let piece = total(sheet, price, found.grams, found.amount).ok_or(TripRefusal::NoPrice)?;
-    let same = |line: &&mut TripLine| !own && line.grams.is_none() && line.sku == sheet.sku && line.intent == intent && line.price == price;
+    let is_plain = |line: &TripLine| line.grams.is_none() && !line.priced_by_code;
+    let same = |line: &&mut TripLine| !own && is_plain(line) && line.sku == sheet.sku && line.intent == intent && line.price == price;
     if let Some(line) = trip.lines.iter_mut().find(same) {
         line.quantity = line.quantity.checked_add(quantity).filter(|pieces| *pieces <= QUANTITY_MAX).ok_or(TripRefusal::Quantity)?;
         line.amount = times(piece, line.quantity)?;
@@ -69,6 +72,8 @@ pub fn put(trip: Trip, found: &Found, intent: LineIntent, quantity: u32, now: Da
             deposit: sheet.deposit.map(|deposit| times(deposit, quantity)).transpose()?,
             tax_bp: sheet.tax_bp,
             min_age: sheet.min_age,
+            priced_by_code: found.amount.is_some(),
+            unproven: own && !found.printed,
         });
         trip.next_line += 1;
     }
@@ -101,15 +106,16 @@ pub fn change(trip: Trip, which: u32, intent: LineIntent, quantity: u32, now: Da
     }
     line.intent = intent;
     if line.quantity != quantity {
-        let one = |all: u32| all.is_multiple_of(line.quantity).then(|| all / line.quantity).ok_or(TripRefusal::Quantity);
-        let grams = line.grams.map(one).transpose()?;
-        let piece = match grams {
-            Some(grams) => price::of_weight(line.price, grams).ok_or(TripRefusal::Total)?,
-            None => line.price,
+        // Whatever the line's price is of, one piece is its share of the whole.
+        let pieces = line.quantity;
+        let again = |all: Money| one(all, pieces).and_then(|piece| times(piece, quantity));
+        let weigh = |all: u32| {
+            let piece = all.checked_div(pieces).filter(|_| all.is_multiple_of(pieces));
+            piece.and_then(|grams| grams.checked_mul(quantity)).ok_or(TripRefusal::Quantity)
         };
-        line.grams = grams.map(|grams| grams.checked_mul(quantity).ok_or(TripRefusal::Quantity)).transpose()?;
-        line.deposit = line.deposit.map(|all| times(Money { minor: all.minor / i64::from(line.quantity), ..all }, quantity)).transpose()?;
-        line.amount = times(piece, quantity)?;
+        line.grams = line.grams.map(weigh).transpose()?;
+        line.deposit = line.deposit.map(again).transpose()?;
+        line.amount = again(line.amount)?;
         line.quantity = quantity;
     }
     Ok(trip)
@@ -133,13 +139,20 @@ pub(super) fn touched(mut trip: Trip, now: DateTime<Utc>) -> Result<Trip, TripRe
     Ok(trip)
 }
 
-fn note(trip: &mut Trip, reason: CheckReason) {
+pub(super) fn note(trip: &mut Trip, reason: CheckReason) {
     if !trip.noted.contains(&reason) {
         trip.noted.push(reason);
     }
 }
 
-fn times(money: Money, quantity: u32) -> Result<Money, TripRefusal> {
+/// The share of one of so many equal pieces.
+fn one(all: Money, pieces: u32) -> Result<Money, TripRefusal> {
+    let pieces = i64::from(pieces);
+    let minor = all.minor.checked_div(pieces).filter(|minor| minor.checked_mul(pieces) == Some(all.minor)).ok_or(TripRefusal::Quantity)?;
+    Ok(Money { minor, ..all })
+}
+
+pub(super) fn times(money: Money, quantity: u32) -> Result<Money, TripRefusal> {
     let minor = money.minor.checked_mul(i64::from(quantity)).ok_or(TripRefusal::Total)?;
     Ok(Money { minor, ..money })
 }

@@ -153,6 +153,12 @@ impl Visits {
         self.open.get(visit).ok_or(NoVisit::Closed)
     }
 
+    /// The visit of a token, open or closed a while ago.
+    #[must_use]
+    pub fn known(&self, token: VisitToken) -> Option<VisitId> {
+        self.by_token.get(&token).copied()
+    }
+
     /// Decides a check-in whose texts were checked.
     ///
     /// # Errors

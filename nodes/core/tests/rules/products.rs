@@ -108,6 +108,31 @@ fn what_the_shop_prints_itself_says_weight_or_price() {
 }
 
 #[test]
+fn a_code_names_no_price_for_what_is_sold_by_the_piece_and_nothing_for_nothing() {
+    let mut cheese = product("cheese", "96385074", 1_290);
+    cheese.product.measure = Measure::Weight;
+    cheese.product.codes = vec![
+        InStoreCode { template: "2912345{embed:6}".into(), value: CodeValue::Weight },
+        InStoreCode { template: "2812345{price:6}".into(), value: CodeValue::Price },
+    ];
+    let shop = assortment(&[product("tv", "4006381333931", 49_900), cheese]);
+    for code in ["(01)04006381333931(3922)001", "(01)04006381333931(3103)000001", "https://id.gs1.org/01/04006381333931?3922=000"] {
+        let found = shop.find(code, now()).unwrap();
+        let view = shop.view(&found, Language::De, now()).unwrap();
+        assert_eq!((view.price, view.scanned), (eur(49_900), None), "{code}");
+    }
+    for nothing in [
+        "(01)00000096385074(3922)000",
+        "(01)00000096385074(3103)000000",
+        "(01)00000096385074(3105)000099",
+        "2912345000000",
+        "2812345000000",
+    ] {
+        assert_eq!(shop.find(nothing, now()), Err(CodeRefusal::NoValue), "{nothing}");
+    }
+}
+
+#[test]
 fn care_is_said_in_the_readers_language_or_marked_as_another() {
     let mut scarf = product("scarf", "4006381333931", 2_495);
     let text = |language| CareText { language, material: "Wolle".into(), text: "Von Hand waschen".into() };

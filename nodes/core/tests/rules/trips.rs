@@ -1,11 +1,12 @@
 //! A trip from the first scan to the gate.
 use aisle_node_core::product::{Assortment, Found, Sold};
+use aisle_node_core::signage::label::StillShown;
 use aisle_node_core::trip::exit::{ExitRefusal, UsedTokens, issue};
 use aisle_node_core::trip::review::{self, Signer};
 use aisle_node_core::trip::{TripRefusal, audit, basket};
 use aisle_schemas::content::{Currency, Money};
 use aisle_schemas::ids::{StoreId, TripId, VisitId};
-use aisle_schemas::product::{Measure, PriceFrom, StoreProduct};
+use aisle_schemas::product::{CodeValue, InStoreCode, Measure, PriceFrom, StoreProduct};
 use aisle_schemas::trip::*;
 use chrono::{DateTime, TimeDelta, Utc};
 use ed25519_dalek::SigningKey;
@@ -46,11 +47,11 @@ fn shop() -> Assortment {
 
 fn found(shop: &Assortment, sku: &str) -> Found {
     let grams = (sku == "cheese").then_some(350);
-    Found { product: shop.get(&sku.parse().unwrap()).unwrap().clone(), grams, amount: None }
+    Found { product: shop.get(&sku.parse().unwrap()).unwrap().clone(), grams, amount: None, printed: true }
 }
 
 fn trip() -> Trip {
-    basket::begin(TripId::new(1, [1; 10]), VisitId::new(1, [1; 10]), now())
+    basket::begin(TripId::new(1, [1; 10]), VisitId::new(1, [1; 10]), false, now())
 }
 
 fn with(lines: &[(&str, LineIntent, u32)]) -> Trip {
@@ -59,7 +60,11 @@ fn with(lines: &[(&str, LineIntent, u32)]) -> Trip {
 }
 
 fn reviewed(trip: Trip, drawn: bool) -> Trip {
-    review::review(trip, &shop(), &Signer { store: &store(), key: &key() }, drawn, now()).unwrap()
+    reviewed_in(&shop(), Trip { drawn: Some(drawn), ..trip })
+}
+
+fn reviewed_in(shop: &Assortment, trip: Trip) -> Trip {
+    review::review(trip, shop, &StillShown::default(), &Signer { store: &store(), key: &key() }, now()).unwrap()
 }
 
 fn quote(trip: &Trip) -> &Quote {
@@ -117,9 +122,130 @@ fn a_price_that_rose_since_the_scan_is_not_charged_and_one_that_fell_is() {
         shop
     };
     let scanned = || with(&[("pen", LineIntent::Take, 2)]);
-    let at = |shop: &Assortment| review::review(scanned(), shop, &Signer { store: &store(), key: &key() }, false, now()).unwrap();
+    let at = |shop: &Assortment| reviewed_in(shop, scanned());
     assert_eq!(quote(&at(&sold(299))).total_minor, 480);
     assert_eq!(quote(&at(&sold(199))).total_minor, 398);
+}
+
+/// Cheese at this price a kilogram, with the shop's own labels of weight and of price.
+fn counter(minor: i64) -> Assortment {
+    let mut cheese = product("cheese", "4012345000009", 1_290);
+    cheese.product.measure = Measure::Weight;
+    let template = |template: &str, value| InStoreCode { template: template.to_owned(), value };
+    cheese.product.codes = vec![template("2912345{embed:6}", CodeValue::Weight), template("2812345{price:6}", CodeValue::Price)];
+    cheese.product.prices.push(PriceFrom { price: eur(minor), from: now() });
+    let mut shop = Assortment::default();
+    shop.put(Sold::try_from(&cheese).unwrap());
+    shop
+}
+
+fn scanned(shop: &Assortment, code: &str, quantity: u32) -> Trip {
+    basket::put(trip(), &shop.find(code, now()).unwrap(), LineIntent::Take, quantity, now()).unwrap()
+}
+
+#[test]
+fn a_piece_costs_its_share_of_the_line_however_the_line_was_priced() {
+    let shop = counter(1_290);
+    for (code, piece, grams) in
+        [("2912345000350", 452, Some(350)), ("2812345000399", 399, None), ("(01)04012345000009(3103)000350(3922)399", 399, Some(350))]
+    {
+        let one = scanned(&shop, code, 2);
+        assert_eq!(one.lines[0].amount, eur(2 * piece), "{code}");
+        let three = basket::change(one, 1, LineIntent::Take, 3, now()).unwrap();
+        assert_eq!((three.lines[0].amount, three.lines[0].grams), (eur(3 * piece), grams.map(|grams: u32| 3 * grams)), "{code}");
+    }
+}
+
+#[test]
+fn what_is_weighed_follows_the_price_of_the_kilogram_and_what_is_priced_keeps_its_price() {
+    let (before, after) = (counter(1_290), counter(1_000));
+    let total = |code: &str| quote(&reviewed_in(&after, scanned(&before, code, 2))).total_minor;
+    assert_eq!(total("2912345000350"), 2 * 350);
+    assert_eq!(total("2812345001399"), 2 * 1_399, "a piece that is dearer than a kilogram");
+    let mut pen: StoreProduct = product("pen", "4006381333931", 240);
+    pen.product.codes = vec![InStoreCode { template: "2812345{price:6}".to_owned(), value: CodeValue::Price }];
+    let sold = |pen: &StoreProduct| {
+        let mut shop = Assortment::default();
+        shop.put(Sold::try_from(pen).unwrap());
+        shop
+    };
+    let trip = scanned(&sold(&pen), "4006381333931", 2);
+    pen.product.prices.push(PriceFrom { price: eur(199), from: now() });
+    assert_eq!(quote(&reviewed_in(&sold(&pen), trip)).total_minor, 398, "its number says no price");
+}
+
+#[test]
+fn the_quote_takes_what_a_label_may_still_show() {
+    let mut shown = StillShown::default();
+    shown.note(&"label-1".parse().unwrap(), Some(("pen".parse().unwrap(), eur(199))));
+    let signer = Signer { store: &store(), key: &key() };
+    let trip =
+        review::review(with(&[("pen", LineIntent::Take, 2), ("gum", LineIntent::Take, 1)]), &shop(), &shown, &signer, now()).unwrap();
+    assert_eq!(quote(&trip).total_minor, 2 * 199 + 120);
+}
+
+#[test]
+fn staff_look_at_weights_and_amounts_that_the_shop_did_not_print() {
+    let shop = counter(1_290);
+    for foreign in ["(01)04012345000009(3103)000001", "(01)04012345000009(3922)001", "https://id.gs1.org/01/04012345000009?3922=001"] {
+        let trip = reviewed_in(&shop, scanned(&shop, foreign, 1));
+        let checks: Vec<_> = trip.checks.iter().map(|check| (check.kind, check.reason, check.lines.clone())).collect();
+        assert_eq!(checks, [(CheckKind::RescanPartial, CheckReason::ForeignValue, vec![1])], "{foreign}");
+        assert_eq!(trip.state, TripState::Check);
+    }
+    assert_eq!(reviewed_in(&shop, scanned(&shop, "2912345000350", 1)).state, TripState::Review);
+    let dear =
+        (0..6).fold(trip(), |trip, _| basket::put(trip, &shop.find("2812345001399", now()).unwrap(), LineIntent::Take, 1, now()).unwrap());
+    let cheap = basket::put(dear, &shop.find("(01)04012345000009(3922)001", now()).unwrap(), LineIntent::Take, 1, now()).unwrap();
+    let audited = reviewed_in(&shop, Trip { drawn: Some(true), ..cheap });
+    assert_eq!(audited.checks[0].lines, [1, 2, 3, 4, 5, 7], "also among dearer ones");
+}
+
+#[test]
+fn a_difference_is_looked_for_until_staff_find_none() {
+    let differs = || review::checked(reviewed(with(&[("pen", LineIntent::Take, 2)]), true), CheckKind::RescanPartial, false).unwrap();
+    let kinds = |trip: &Trip| trip.checks.iter().map(|check| (check.kind, check.reason)).collect::<Vec<_>>();
+    let full = [(CheckKind::RescanFull, CheckReason::Difference)];
+    for again in [
+        review::resume(differs()).unwrap(),
+        basket::change(differs(), 1, LineIntent::Ship, 2, now()).unwrap(),
+        review::checked(differs(), CheckKind::RescanFull, false).unwrap(),
+        differs(),
+    ] {
+        assert_eq!(kinds(&reviewed(again, true)), full);
+    }
+    let passed = review::checked(reviewed(differs(), true), CheckKind::RescanFull, true).unwrap();
+    assert_eq!((passed.state, passed.noted), (TripState::Review, vec![]));
+}
+
+#[test]
+fn a_phone_cannot_cancel_the_trip_that_staff_were_called_to() {
+    let held = || reviewed(with(&[("pen", LineIntent::Take, 2)]), true);
+    for trip in [
+        held(),
+        review::resume(held()).unwrap(),
+        basket::change(held(), 1, LineIntent::Take, 0, now()).unwrap(),
+        basket::change(held(), 1, LineIntent::Ship, 2, now()).unwrap(),
+        reviewed(with(&[("wine", LineIntent::Take, 1)]), false),
+    ] {
+        assert_eq!(review::cancel(trip, now()), Err(TripRefusal::ChecksOpen));
+    }
+    let passed = review::checked(held(), CheckKind::RescanPartial, true).unwrap();
+    assert_eq!(review::cancel(passed, now()).unwrap().state, TripState::Cancelled);
+    assert_eq!(review::cancel(with(&[("pen", LineIntent::Take, 2)]), now()).unwrap().state, TripState::Cancelled);
+}
+
+#[test]
+fn the_draw_of_a_trip_is_that_of_its_beginning_whenever_it_is_reviewed() {
+    for drawn in [true, false] {
+        let begun = basket::begin(TripId::new(1, [1; 10]), VisitId::new(1, [1; 10]), drawn, now());
+        let trip = basket::put(begun, &found(&shop(), "pen"), LineIntent::Take, 1, now()).unwrap();
+        let signer = Signer { store: &store(), key: &key() };
+        let at = |days| review::review(trip.clone(), &shop(), &StillShown::default(), &signer, now() + TimeDelta::days(days)).unwrap();
+        for trip in [at(0), at(1)] {
+            assert_eq!(trip.checks.iter().any(|check| check.reason == CheckReason::Audit), drawn);
+        }
+    }
 }
 
 #[test]
@@ -215,7 +341,7 @@ proptest! {
                 prop_assert!(next.quote.is_none());
                 trip = next;
             }
-            if let Ok(quoted) = review::review(trip.clone(), &shop, &Signer { store: &store(), key: &key() }, false, now()) {
+            if let Ok(quoted) = review::review(trip.clone(), &shop, &StillShown::default(), &Signer { store: &store(), key: &key() }, now()) {
                 let sum: i64 = quoted.lines.iter().filter(|line| line.intent != LineIntent::Inform)
                     .map(|line| line.amount.minor + line.deposit.map_or(0, |deposit| deposit.minor)).sum();
                 prop_assert_eq!(quote(&quoted).total_minor, sum);
