@@ -162,6 +162,14 @@ impl Book {
         self.step(id, now, |kept| (kept.end(reason, now), Ok(())))
     }
 
+    /// Something of it is on its way to its tablet.
+    ///
+    /// # Errors
+    /// [`Refusal::NotOpen`] for an unknown handshake.
+    pub fn handed_over(&mut self, id: HandshakeId, now: Moment) -> Result<(), Refusal> {
+        self.step(id, now, |kept| (kept.handed_over(), Ok(())))
+    }
+
     /// # Errors
     /// [`Refusal::NotOpen`] for an unknown handshake.
     pub fn purged(&mut self, id: HandshakeId, now: Moment) -> Result<(), Refusal> {

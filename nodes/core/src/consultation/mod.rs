@@ -5,6 +5,10 @@
 //! but the count of wrong codes. Nobody is named here: a customer is a visit, and of what they share the store sees sealed bytes alone.
 mod book;
 mod state;
+mod tries;
 
 pub use book::{Book, NotOffered};
-pub use state::{Claim, Claimed, Consultation, EndReason, Moment, OFFER_LIFE, Offer, Outcome, Phase, Refusal, ShownEnd, Standing};
+pub use state::{
+    Claim, Claimed, Consultation, EndReason, GRANT_LIFE, Moment, OFFER_LIFE, Offer, Outcome, Phase, Refusal, ShownEnd, Standing,
+};
+pub use tries::{PIN_WAIT, TooManyTries, Tries, WRONG_PINS_MAX};

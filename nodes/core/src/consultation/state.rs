@@ -216,8 +216,6 @@ pub enum Phase {
     Over {
         outcome: Outcome,
         at: Monotonic,
-        /// Something was shared, and the tablet has not yet said that it is gone.
-        unpurged: bool,
     },
 }
 
@@ -228,6 +226,8 @@ pub struct Consultation {
     phase: Phase,
     /// Since when the tablet is away.
     tablet_gone_at: Option<Monotonic>,
+    /// Something of it was handed to the tablet, which has not said since then that it is gone.
+    on_tablet: bool,
     grants: Vec<EventId>,
 }
 
@@ -235,7 +235,7 @@ impl Consultation {
     /// An offer as it is made.
     #[must_use]
     pub fn new(offer: Offer) -> Self {
-        Self { offer, phase: Phase::Offered { wrong_codes: 0 }, tablet_gone_at: None, grants: Vec::new() }
+        Self { offer, phase: Phase::Offered { wrong_codes: 0 }, tablet_gone_at: None, on_tablet: false, grants: Vec::new() }
     }
 
     #[must_use]
@@ -270,6 +270,12 @@ impl Consultation {
             Phase::Claimed { claimed, .. } | Phase::Active { claimed, .. } => Some(claimed.visit),
             Phase::Offered { .. } | Phase::Over { .. } => None,
         }
+    }
+
+    /// Whether a customer has it in their hand and was not heard to grant anything yet.
+    #[must_use]
+    pub fn is_claimed(&self) -> bool {
+        matches!(self.phase, Phase::Claimed { .. })
     }
 
     #[must_use]
@@ -425,12 +431,17 @@ impl Consultation {
         self
     }
 
-    /// The tablet says that nothing of it is left.
+    /// Something that the customer shares is on its way to the tablet.
+    #[must_use]
+    pub fn handed_over(mut self) -> Self {
+        self.on_tablet = true;
+        self
+    }
+
+    /// The tablet says that nothing of it is left: after its end, or while it is locked and shows nothing.
     #[must_use]
     pub fn purged(mut self) -> Self {
-        if let Phase::Over { unpurged, .. } = &mut self.phase {
-            *unpurged = false;
-        }
+        self.on_tablet = false;
         self
     }
 
@@ -438,8 +449,8 @@ impl Consultation {
     #[must_use]
     pub fn is_overdue(&self, now: Moment) -> bool {
         match self.phase {
-            Phase::Over { at, unpurged: true, outcome: _ } => now.mono.since(at) >= PURGE_CONFIRM,
-            Phase::Over { unpurged: false, .. } | Phase::Offered { .. } | Phase::Claimed { .. } | Phase::Active { .. } => false,
+            Phase::Over { at, outcome: _ } => self.on_tablet && now.mono.since(at) >= PURGE_CONFIRM,
+            Phase::Offered { .. } | Phase::Claimed { .. } | Phase::Active { .. } => false,
         }
     }
 
@@ -481,8 +492,7 @@ impl Consultation {
     }
 
     fn over(mut self, outcome: Outcome, now: Moment) -> Self {
-        let unpurged = matches!(self.phase, Phase::Active { .. });
-        self.phase = Phase::Over { outcome, at: now.mono, unpurged };
+        self.phase = Phase::Over { outcome, at: now.mono };
         self
     }
 }

@@ -270,12 +270,20 @@ fn a_tablet_that_comes_back_in_time_keeps_its_consultation() {
 }
 
 #[test]
-fn only_what_was_shared_has_to_be_confirmed_as_gone() {
-    let kept = active(600).revoke(at(10));
+fn only_what_was_handed_over_has_to_be_confirmed_as_gone() {
+    let kept = active(600).handed_over().revoke(at(10));
     assert!(!kept.is_overdue(at(14)));
     assert!(kept.is_overdue(at(15)));
     assert!(!kept.purged().is_overdue(at(15)));
+    assert!(!active(600).revoke(at(10)).is_overdue(at(100)), "nothing was read");
     assert!(!claim(offered(), at(0)).0.revoke(at(1)).is_overdue(at(100)));
+}
+
+#[test]
+fn what_a_locked_tablet_confirmed_counts_until_more_is_handed_over() {
+    let locked = active(600).handed_over().purged();
+    assert!(!locked.clone().revoke(at(10)).is_overdue(at(100)));
+    assert!(locked.handed_over().revoke(at(10)).is_overdue(at(15)));
 }
 
 #[test]
