@@ -719,6 +719,7 @@ pub fn examples() -> Vec<(&'static str, Value)> {
         "StaffSignIn": StaffSignIn { badge: "B-1042".into(), pin: "493817".into() },
         "TabletSign": TabletSign { touched: true },
         "TabletView": TabletView::Claimed {
+            staff: staff_card(),
             handshake: handshake_id(),
             sas: Sas { number: 3660, colour: 5, shape: 2 },
             language: Language::De,

@@ -2574,11 +2574,11 @@ url: string | null, code_until: string, expires_at: string,
 /**
  * Whether the cloud knows the offer: before, no phone can open it.
  */
-announced: boolean, } | { "state": "claimed", handshake: HandshakeId, sas: Sas, language: Language, } | { "state": "active", handshake: HandshakeId, scopes: Array<Scope>, until: string, 
+announced: boolean, } | { "state": "claimed", staff: StaffCard, handshake: HandshakeId, sas: Sas, language: Language, } | { "state": "active", staff: StaffCard, handshake: HandshakeId, scopes: Array<Scope>, until: string, 
 /**
  * No word from the cloud for two minutes: nothing is read until there is one.
  */
-suspended: boolean, } | { "state": "over", handshake: HandshakeId, 
+suspended: boolean, } | { "state": "over", staff: StaffCard, handshake: HandshakeId, 
 /**
  * False for every way in which nothing was shared.
  */

@@ -10,7 +10,7 @@ import { Switch, TextField } from "../shared/ui/field.tsx";
 import { locale } from "../shared/ui/locale.ts";
 import { Qr } from "../shared/ui/qr.tsx";
 import { SasSign, sasText } from "../shared/ui/sas.tsx";
-import { type Failure, end, line, now, offer, read, seen, shared, signIn, signOut, staff, view } from "./state.ts";
+import { type Failure, end, line, now, offer, read, seen, shared, signIn, signOut, view } from "./state.ts";
 import { type TextKey, t } from "./texts.ts";
 
 /** What there is to ask for; the names of others have no words here. */
@@ -52,7 +52,7 @@ function Shown({ current }: { current: TabletView }) {
     case "active":
       return <Active current={current} />;
     case "over":
-      return current.handshake === seen.value && staff.value ? <Ready by={staff.value} /> : <Over current={current} />;
+      return current.handshake === seen.value ? <Ready by={current.staff} /> : <Over current={current} />;
   }
 }
 
@@ -224,13 +224,11 @@ function Active({ current }: { current: Extract<TabletView, { state: "active" }>
             ))}
           </div>
         )}
-        {staff.value ? (
-          <p class="watermark" aria-hidden="true">
-            {staff.value.staff}
-          </p>
-        ) : null}
+        <p class="watermark" aria-hidden="true">
+          {current.staff.staff}
+        </p>
       </section>
-      <Below by={staff.value}>
+      <Below by={current.staff}>
         <span class="left num">
           {t("active.until", { time: clock(current.until, locale.value) })}
           {" · "}
@@ -276,7 +274,7 @@ function Over({ current }: { current: Extract<TabletView, { state: "over" }> }) 
         <h1>{current.shared ? t("over.shared", { minutes: current.minutes }) : t("over.nothing")}</h1>
         <p class="lead">{t("over.text")}</p>
       </section>
-      <Below by={staff.value}>
+      <Below by={current.staff}>
         <Button
           kind="primary"
           large

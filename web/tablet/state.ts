@@ -1,17 +1,21 @@
 //! Owns what the tablet knows: the node's view, and what a customer shared, in memory alone.
 //! Takes: `view` over SSE, touches. Emits: signals that pages draw; signs that it is there; that nothing is left.
-//! On failure: keeps the last view, hides what was shared as soon as the view is another or the line is cut for long.
+//! On failure: keeps the last view, hides what was shared as soon as the view is another or the line is cut for long; says that nothing is
+//! left until the node has heard it.
 import { signal } from "@preact/signals";
 import { ApiError, ask, clockSkewMs } from "../shared/api.ts";
 import { deviceId, pair } from "../shared/device/session.ts";
 import { type LineState, openLine } from "../shared/sse.ts";
-import type { OfferAdvice, ReadShared, Scope, SealedFields, SharedField, StaffCard, StaffSignIn, TabletSign, TabletView } from "../shared/types.ts";
+import type { OfferAdvice, ReadShared, Scope, SealedFields, SharedField, StaffCard, StaffOnShift, StaffSignIn, TabletSign, TabletView } from "../shared/types.ts";
+import { glass } from "./glass.ts";
 import { opener } from "./seal.ts";
 
 /** The node gives a tablet up after 30 s without a sign. */
 const SIGN_MS = 10_000;
-/** Without the node for this long nothing shared may stay on the glass. */
-const HIDE_MS = 30_000;
+/** Wait before the node is told again that nothing is left. */
+const AGAIN_MS = 1_000;
+/** A page that is not in front is drawn by nobody: then this is waited for instead. */
+const DRAWN_MS = 500;
 
 export type Section = { readonly state: "loading" } | { readonly state: "failed" } | { readonly state: "here"; readonly fields: readonly SharedField[] };
 
@@ -28,8 +32,16 @@ const path = `/v1/tablets/${encodeURIComponent(tablet)}`;
 export const now = () => Date.now() - (clockSkewMs() ?? 0);
 
 let consultation: string | undefined;
+/** Of which something is or was on this page, and the node was not yet told that it is gone. */
+const owed = new Set<string>();
+let telling = false;
+/** The word to the node that is under way: what is read after it comes after it. */
+let word: Promise<void> | undefined;
 let touched = true;
-let hide: ReturnType<typeof setTimeout> | undefined;
+/** The node's last word; this page may show less than it says. */
+let said: TabletView | undefined;
+let locked = false;
+const kept = glass({ hide, lock, now });
 
 export async function start(): Promise<void> {
   if ((await pair("tablet", tablet)) === "refused") {
@@ -37,9 +49,16 @@ export async function start(): Promise<void> {
     return;
   }
   openLine(`${path}/events`, { event: take, state: lineChanged, resync: () => undefined }, { display: true });
-  for (const name of ["pointerdown", "keydown"]) addEventListener(name, () => (touched = true), { passive: true });
+  for (const name of ["pointerdown", "keydown"]) addEventListener(name, touch, { passive: true });
   sign();
   setInterval(sign, SIGN_MS);
+}
+
+function touch(): void {
+  // Behind the lock only badge and PIN count, here as at the node.
+  if (locked) return;
+  touched = true;
+  kept.touched();
 }
 
 function sign(): void {
@@ -50,37 +69,85 @@ function sign(): void {
 
 function lineChanged(state: LineState): void {
   line.value = state;
-  clearTimeout(hide);
-  if (state === "offline" || state === "refused") hide = setTimeout(forget, HIDE_MS);
+  kept.line(state);
 }
 
 function take(name: string, data: unknown): void {
   if (name !== "view") return;
   const next = data as TabletView;
-  const before = view.value;
+  const first = said === undefined;
+  said = next;
   if ("staff" in next) staff.value = next.staff;
+  if (locked && next.state !== "locked") return;
+  locked = false;
   view.value = next;
   if (next.state === "active" && !next.suspended) {
     const fresh = consultation !== next.handshake;
     if (fresh) forget();
     consultation = next.handshake;
+    kept.until(Date.parse(next.until) + (clockSkewMs() ?? 0));
     for (const scope of next.scopes) if (fresh || !shared.value.has(scope)) void read(scope);
     for (const scope of shared.value.keys()) if (!next.scopes.includes(scope)) drop(scope);
     return;
   }
+  // A page that was loaded anew holds nothing, and the node may wait to hear so.
+  if (first && next.state === "over") owed.add(next.handshake);
   forget();
-  if (next.state === "over" && before?.state === "active") void purged(next.handshake);
+}
+
+/** The line is cut for long, or the time is over: nothing is left, and the page says that it waits. */
+function hide(): void {
+  const current = view.value;
+  forget();
+  if (current?.state === "active") view.value = { ...current, suspended: true };
+}
+
+/** Nobody touched it for a minute. The node finds out by the signs; until then this page locks by itself. */
+function lock(): void {
+  if (said === undefined || said.state === "locked") return;
+  locked = true;
+  view.value = { state: "locked", first_name: staff.value?.first_name ?? null };
+  forget();
 }
 
 /** Values go with the signal; the page is drawn before the node is told that nothing is left. */
 function forget(): void {
+  kept.until(undefined);
   consultation = undefined;
   shared.value = new Map();
+  void tell();
+}
+
+/** Says that nothing is left, until the node has heard it or the same consultation is shown again. */
+async function tell(): Promise<void> {
+  if (telling || owed.size === 0) return;
+  telling = true;
+  try {
+    await new Promise<void>((drawn) => {
+      requestAnimationFrame(() => setTimeout(drawn));
+      setTimeout(drawn, DRAWN_MS);
+    });
+    for (;;) {
+      const gone = [...owed].find((id) => id !== consultation);
+      if (gone === undefined) return;
+      word = purged(gone);
+      await word;
+      if (owed.has(gone)) await new Promise((again) => setTimeout(again, AGAIN_MS));
+    }
+  } finally {
+    telling = false;
+  }
 }
 
 async function purged(handshake: string): Promise<void> {
-  await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)));
-  await ask(`${path}/handshakes/${handshake}/purged`, { method: "POST" }).catch(() => undefined);
+  try {
+    await ask(`${path}/handshakes/${handshake}/purged`, { method: "POST" });
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    // Only the way there is mended by trying again; a node that knows of no such handshake waits for none.
+    if (error.status === 0 || error.status >= 500) return;
+  }
+  owed.delete(handshake);
 }
 
 function put(scope: Scope, section: Section): void {
@@ -97,6 +164,9 @@ export async function read(scope: Scope): Promise<void> {
   const handshake = consultation;
   if (handshake === undefined) return;
   put(scope, { state: "loading" });
+  await word;
+  if (consultation !== handshake) return;
+  owed.add(handshake);
   let section: Section;
   try {
     const { key, open } = await opener();
@@ -108,6 +178,10 @@ export async function read(scope: Scope): Promise<void> {
   }
   // It may have ended meanwhile: then nothing of it may appear.
   if (consultation === handshake) put(scope, section);
+  else {
+    owed.add(handshake);
+    void tell();
+  }
 }
 
 // --- what staff do ------------------------------------------------------------------------------------------------------
@@ -124,7 +198,16 @@ async function done(run: Promise<unknown>): Promise<Failure | undefined> {
   }
 }
 
-export const signIn = (body: StaffSignIn) => done(ask(`${path}/shift`, { method: "POST", body }));
+export const signIn = (body: StaffSignIn) => done(ask<StaffOnShift>(`${path}/shift`, { method: "POST", body }).then(unlock));
+
+function unlock(answer: StaffOnShift): void {
+  staff.value = answer.staff;
+  locked = false;
+  touch();
+  // The view may have come before this answer, or not change at all where the node had not locked yet.
+  if (said !== undefined && said.state !== "locked") take("view", said);
+}
+
 export const signOut = () => done(ask(`${path}/shift`, { method: "DELETE" }));
 export const offer = (body: OfferAdvice) => done(ask(`${path}/offers`, { method: "POST", body }));
 export const end = (handshake: string) => done(ask(`${path}/handshakes/${handshake}/end`, { method: "POST" }));

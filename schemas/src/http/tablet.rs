@@ -87,11 +87,13 @@ pub enum TabletView {
     },
     /// A customer is connecting; nothing else is known here.
     Claimed {
+        staff: StaffCard,
         handshake: HandshakeId,
         sas: Sas,
         language: Language,
     },
     Active {
+        staff: StaffCard,
         handshake: HandshakeId,
         scopes: Vec<Scope>,
         until: DateTime<Utc>,
@@ -99,6 +101,7 @@ pub enum TabletView {
         suspended: bool,
     },
     Over {
+        staff: StaffCard,
         handshake: HandshakeId,
         /// False for every way in which nothing was shared.
         shared: bool,

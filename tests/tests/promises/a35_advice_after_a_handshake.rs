@@ -186,5 +186,23 @@ async fn a35_who_is_not_in_the_store_late_or_second_gets_no_number_and_time_ends
     world.pass(TimeDelta::seconds(15));
     assert!(over(&tablet).await?);
     assert_eq!(here.receipt(handshake).await?.state, HandshakeState::Over);
+
+    // What ends behind the lock and is not confirmed costs its own member of staff the tablet, and nobody who came after.
+    tablet.sign_in(STAFF[0].badge, STAFF[0].pin).await?;
+    let handshake = tablet.offer(&[Scope::Wishlist]).await?;
+    claim(&tablet, &here, handshake).await?;
+    here.grant_handshake(handshake, EventId::new(1, rand::random()), &[Scope::Wishlist], 5).await?;
+    within("the consultation is active", tablet.shows(|view| matches!(view, TabletView::Active { .. }).then_some(()))).await?;
+    tablet.read(handshake, Scope::Wishlist).await?;
+    for _ in 0..3 {
+        tablet.sign(false).await?;
+        world.pass(TimeDelta::seconds(25));
+    }
+    within("the tablet locks", tablet.shows(|view| matches!(view, TabletView::Locked { .. }).then_some(()))).await?;
+    tablet.sign_in(STAFF[1].badge, STAFF[1].pin).await?;
+    tablet.sign(true).await?;
+    world.pass(TimeDelta::seconds(10));
+    tablet.sign(true).await?;
+    tablet.offer(&[Scope::Wishlist]).await?;
     world.stop().await
 }

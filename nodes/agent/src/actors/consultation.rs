@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use aisle_mesh::clock::Clock;
-use aisle_node_core::consultation::{self as core, Book, Claim, EndReason, Moment, Outcome, Phase, Refusal, ShownEnd, Standing};
+use aisle_node_core::consultation::{self as core, Book, Claim, EndReason, Moment, Outcome, Phase, Refusal, ShownEnd, Standing, Tries};
 use aisle_node_core::monotonic::Monotonic;
 use aisle_schemas::handshake::{CODE_PERIOD_S, CodeSecret, HandshakeId, Lease, period};
 use aisle_schemas::http::cloud::{RelayAskKind, RelayCall, RelayReply, SealedFields, StaffCard};
@@ -25,23 +25,18 @@ use tokio::sync::watch;
 use super::consultation_messages::{
     Announced, End, Heard, Offer, OnShift, Purged, Read, Renewed, Revoke, Sign, SignIn, SignOut, TabletError,
 };
+use super::consultation_talk::{RETRY, converse};
 use super::visit_messages::{StandingVisits, StoreChanged, VisitOfToken};
 use super::{MAILBOX, Tick};
-use crate::relay::{Relay, RelayError};
+use crate::relay::Relay;
 use crate::staff::{self, StaffConfig};
 
 /// A tablet that nobody touches for this long locks itself.
 const IDLE_LOCK: Duration = Duration::from_secs(60);
 /// A lease is renewed this often.
 const RENEW_AFTER: Duration = Duration::from_secs(60);
-/// Wrong PINs at one tablet before it waits.
-const WRONG_PINS_MAX: u8 = 5;
-/// How long it waits then.
-const PIN_WAIT: Duration = Duration::from_secs(60);
-/// Wait before a call that failed is made again.
-const RETRY: Duration = Duration::from_secs(2);
-/// Tries to tell the cloud of an end; after that its own clock ends it.
-const END_TRIES: u32 = 30;
+/// While the customer decides, the cloud is asked this often whether they granted: its word about that may have been lost.
+const ASK_AFTER: Duration = Duration::from_secs(10);
 
 /// What a tablet shows, with the place of the change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +73,6 @@ struct Shift {
 struct Tablet {
     shift: Option<Shift>,
     shown: watch::Sender<Option<Arc<Shown>>>,
-    wrong_pins: (u8, Monotonic),
 }
 
 /// What belongs to a handshake beside its rules.
@@ -87,6 +81,8 @@ struct Talk {
     language: Language,
     active_at: Option<Monotonic>,
     renewing: bool,
+    /// When the cloud was last asked for a lease.
+    asked_at: Monotonic,
     /// How it ended, for the task that speaks with the cloud.
     over: watch::Sender<Option<Outcome>>,
     /// Flagged once as not confirmed.
@@ -99,6 +95,7 @@ pub struct Consultations {
     talks: BTreeMap<HandshakeId, Talk>,
     tablets: BTreeMap<DeviceId, Tablet>,
     roster: Arc<Vec<StaffConfig>>,
+    tries: Tries,
     cloud_key: VerifyingKey,
     relay: Option<Arc<Relay>>,
     standing: Recipient<StandingVisits>,
@@ -113,10 +110,22 @@ impl Consultations {
     #[must_use]
     pub fn new(config: ConsultationsConfig) -> Self {
         let ConsultationsConfig { tablets, roster, cloud_key, relay, standing, visit_of, clock } = config;
-        let tablet = |(id, shown)| (id, Tablet { shift: None, shown, wrong_pins: (0, Monotonic::from_ms(0)) });
+        let tablet = |(id, shown)| (id, Tablet { shift: None, shown });
         let tablets = tablets.into_iter().map(tablet).collect();
         let (book, talks) = (Book::default(), BTreeMap::new());
-        Self { book, talks, tablets, roster: Arc::new(roster), cloud_key, relay, standing, visit_of, shop_url: None, clock }
+        Self {
+            book,
+            talks,
+            tablets,
+            roster: Arc::new(roster),
+            tries: Tries::default(),
+            cloud_key,
+            relay,
+            standing,
+            visit_of,
+            shop_url: None,
+            clock,
+        }
     }
 
     fn now(&self) -> Moment {
@@ -155,7 +164,10 @@ impl Consultations {
                 talk.flagged = true;
                 metrics::counter!("aisle_tablets_unpurged_total").increment(1);
                 tracing::error!(device = %kept.offer().device, "a tablet did not confirm that nothing of a consultation is left on it: it is locked");
-                if let Some(tablet) = tablets.get_mut(&kept.offer().device) {
+                // Whoever has the tablet by now has nothing to do with it.
+                if let Some(tablet) = tablets.get_mut(&kept.offer().device)
+                    && tablet.shift.as_ref().is_some_and(|shift| shift.card.staff == kept.offer().staff)
+                {
                     tablet.shift = None;
                 }
             }
@@ -173,6 +185,15 @@ impl Consultations {
                 true
             });
         }
+    }
+
+    fn grant(&mut self, id: HandshakeId, lease: &str, now: Moment) -> Result<(), Refusal> {
+        let lease = Lease::verify(lease, &self.cloud_key).map_err(|_| Refusal::WrongLease)?;
+        self.book.grant(id, lease, now)?;
+        if let Some(talk) = self.talks.get_mut(&id) {
+            talk.active_at = talk.active_at.or(Some(now.mono));
+        }
+        Ok(())
     }
 
     /// What the phone asked, once the visit's standing is known. Emits what the cloud is told.
@@ -202,18 +223,7 @@ impl Consultations {
             }
             RelayAskKind::Attend => unanswered(self.book.attend(id, now)),
             RelayAskKind::Deny => unanswered(self.book.deny(id, now)),
-            RelayAskKind::Granted { lease } => {
-                let granted = match Lease::verify(&lease, &self.cloud_key) {
-                    Ok(lease) => self.book.grant(id, lease, now),
-                    Err(_) => Err(Refusal::WrongLease),
-                };
-                if granted.is_ok()
-                    && let Some(talk) = self.talks.get_mut(&id)
-                {
-                    talk.active_at = talk.active_at.or(Some(now.mono));
-                }
-                unanswered(granted)
-            }
+            RelayAskKind::Granted { lease } => unanswered(self.grant(id, &lease, now)),
             RelayAskKind::Revoke => unanswered(self.book.revoke(id, None, now)),
         };
         self.settle();
@@ -263,14 +273,18 @@ fn view(
                 announced: talk.announced,
             }
         }
-        Phase::Claimed { claimed, .. } => TabletView::Claimed { handshake, sas: claimed.sas, language: talk.language },
-        Phase::Active { lease, .. } => {
-            TabletView::Active { handshake, scopes: lease.scopes.clone(), until: lease.expires_at, suspended: kept.is_suspended(now) }
-        }
+        Phase::Claimed { claimed, .. } => TabletView::Claimed { staff, handshake, sas: claimed.sas, language: talk.language },
+        Phase::Active { lease, .. } => TabletView::Active {
+            staff,
+            handshake,
+            scopes: lease.scopes.clone(),
+            until: lease.expires_at,
+            suspended: kept.is_suspended(now),
+        },
         Phase::Over { outcome, at, .. } => {
             let shared = outcome.shown() == ShownEnd::Over && talk.active_at.is_some();
             let lasted = talk.active_at.map_or(Duration::ZERO, |since| at.since(since));
-            TabletView::Over { handshake, shared, minutes: u32::try_from(lasted.as_secs().div_ceil(60)).unwrap_or(u32::MAX) }
+            TabletView::Over { staff, handshake, shared, minutes: u32::try_from(lasted.as_secs().div_ceil(60)).unwrap_or(u32::MAX) }
         }
     }
 }
@@ -278,61 +292,6 @@ fn view(
 fn code_until(now: DateTime<Utc>) -> DateTime<Utc> {
     let next = i64::try_from(period(now)).unwrap_or(i64::MAX / CODE_PERIOD_S - 1) + 1;
     DateTime::from_timestamp(next * CODE_PERIOD_S, 0).unwrap_or(now)
-}
-
-/// Speaks with the cloud about one handshake, until it is over there as well.
-async fn converse(
-    relay: Arc<Relay>,
-    id: HandshakeId,
-    announce: RelayCall,
-    to: Addr<Consultations>,
-    mut over: watch::Receiver<Option<Outcome>>,
-) {
-    let mut after = None;
-    loop {
-        if over.borrow().is_some() {
-            break;
-        }
-        let call = match &after {
-            None => announce.clone(),
-            Some(after) => RelayCall::Poll { after: String::clone(after) },
-        };
-        let reply = tokio::select! {
-            reply = relay.call(id, &call) => reply,
-            _ = over.wait_for(Option::is_some) => break,
-        };
-        match reply {
-            Ok(RelayReply::Asks { asks, after: next }) => {
-                if after.replace(next).is_none() && to.send(Announced(id)).await.is_err() {
-                    return;
-                }
-                for ask in asks {
-                    let Ok(answer) = to.send(Heard { handshake: id, ask }).await else { return };
-                    if let Some(answer) = answer
-                        && let Err(error) = relay.call(id, &answer).await
-                    {
-                        tracing::warn!(
-                            error = &error as &dyn std::error::Error,
-                            "a claim's answer did not reach the cloud: the phone asks again"
-                        );
-                    }
-                }
-            }
-            Ok(RelayReply::Done | RelayReply::Lease { .. } | RelayReply::Sealed { .. } | RelayReply::Over) | Err(RelayError::Silent) => {}
-            Err(error @ (RelayError::Send(_) | RelayError::Reply(_) | RelayError::Refused(_))) => {
-                tracing::debug!(error = &error as &dyn std::error::Error, "the cloud is not reached about a handshake");
-                tokio::time::sleep(RETRY).await;
-            }
-        }
-    }
-    let outcome = over.borrow().map_or("ended", Outcome::as_str);
-    // What the cloud never heard of it need not hear the end of.
-    for _ in 0..if after.is_some() { END_TRIES } else { 0 } {
-        match relay.call(id, &RelayCall::End { outcome: outcome.to_owned() }).await {
-            Ok(_) => return,
-            Err(_) => tokio::time::sleep(RETRY).await,
-        }
-    }
 }
 
 impl Actor for Consultations {
@@ -358,32 +317,28 @@ impl Handler<SignIn> for Consultations {
 
     fn handle(&mut self, SignIn { device, badge, pin }: SignIn, _: &mut Self::Context) -> Self::Result {
         let now = self.now();
-        let waits = match self.tablet(&device) {
-            Ok(Tablet { wrong_pins: (wrong, since), .. }) => {
-                if now.mono.since(*since) >= PIN_WAIT {
-                    *wrong = 0;
-                }
-                (*wrong >= WRONG_PINS_MAX).then_some(TabletError::TooManyPins)
-            }
-            Err(error) => Some(error),
-        };
-        if let Some(error) = waits {
+        let badge_sha256 = staff::badge_hash(&badge);
+        let known = self.roster.iter().any(|member| member.badge_sha256 == badge_sha256);
+        let may_try = self.tablet(&device).map(drop).and_then(|()| {
+            let of = known.then_some(badge_sha256.as_str());
+            self.tries.begin(&device, of, now.mono).map_err(|core::TooManyTries| TabletError::TooManyPins)
+        });
+        if let Err(error) = may_try {
             return Box::pin(actix::fut::ready(Err(error)));
         }
         let roster = Arc::clone(&self.roster);
         let found = tokio::task::spawn_blocking(move || staff::find(&roster, &badge, &pin).map(StaffConfig::card));
         Box::pin(found.into_actor(self).map(move |found, act, _| {
             let now = act.now();
-            let Some(card) = found.ok().flatten() else {
-                let wrong_pins = &mut act.tablet(&device)?.wrong_pins;
-                *wrong_pins = (wrong_pins.0 + 1, now.mono);
+            let found = found.ok().flatten();
+            act.tries.done(&device, found.is_some());
+            let Some(card) = found else {
                 metrics::counter!("aisle_staff_sign_ins_total", "fate" => "refused").increment(1);
                 return Err(TabletError::SignIn);
             };
             let tablet = act.tablet(&device)?;
             let same = tablet.shift.as_ref().is_some_and(|shift| shift.card.staff == card.staff);
             tablet.shift = Some(Shift { card: card.clone(), touched_at: now.mono, locked: false });
-            tablet.wrong_pins = (0, now.mono);
             if !same {
                 // What somebody else left open is not this one's.
                 act.book.signed_out(&device, now);
@@ -458,7 +413,15 @@ impl Handler<Offer> for Consultations {
         let expires_at = now.wall + TimeDelta::from_std(core::OFFER_LIFE).unwrap_or_default();
         let announce = RelayCall::Announce { commit, staff, device, device_sha256, wanted, reason, expires_at };
         let (over, is_over) = watch::channel(None);
-        let talk = Talk { announced: false, language: Language::default(), active_at: None, renewing: false, over, flagged: false };
+        let talk = Talk {
+            announced: false,
+            language: Language::default(),
+            active_at: None,
+            renewing: false,
+            asked_at: now.mono,
+            over,
+            flagged: false,
+        };
         self.talks.insert(id, talk);
         actix::spawn(converse(relay, id, announce, ctx.address(), is_over));
         self.settle();
@@ -511,7 +474,11 @@ impl Handler<Read> for Consultations {
         let replied = async move { relay.call(handshake, &call).await };
         Box::pin(replied.into_actor(self).map(move |replied, act, _| match replied {
             // It may have ended while the cloud was asked.
-            Ok(RelayReply::Sealed { sealed }) if act.book.get(handshake).is_some_and(|kept| !kept.is_over()) => Ok(sealed),
+            Ok(RelayReply::Sealed { sealed }) if act.book.get(handshake).is_some_and(|kept| !kept.is_over()) => {
+                let now = act.now();
+                act.book.handed_over(handshake, now)?;
+                Ok(sealed)
+            }
             Ok(RelayReply::Over) => {
                 let now = act.now();
                 act.book.end(handshake, EndReason::LeaseLost, now)?;
@@ -576,6 +543,10 @@ impl Handler<Renewed> for Consultations {
             talk.renewing = false;
         }
         let done = match reply {
+            // That the customer granted was lost on its way here.
+            Some(RelayReply::Lease { lease }) if self.book.get(handshake).is_some_and(core::Consultation::is_claimed) => {
+                self.grant(handshake, &lease, now)
+            }
             Some(RelayReply::Lease { lease }) => match Lease::verify(&lease, &self.cloud_key) {
                 Ok(lease) => self.book.renew(handshake, lease, now),
                 Err(_) => Err(Refusal::WrongLease),
@@ -618,11 +589,13 @@ impl Handler<Tick> for Consultations {
         if let Some(relay) = &self.relay {
             let due = self.book.all().filter_map(|kept| match kept.phase() {
                 Phase::Active { renewed_at, .. } if now.mono.since(*renewed_at) >= RENEW_AFTER => Some(kept.offer().id),
-                Phase::Active { .. } | Phase::Offered { .. } | Phase::Claimed { .. } | Phase::Over { .. } => None,
+                Phase::Claimed { .. } => Some(kept.offer().id),
+                Phase::Active { .. } | Phase::Offered { .. } | Phase::Over { .. } => None,
             });
             for id in due {
-                let Some(talk) = self.talks.get_mut(&id).filter(|talk| !talk.renewing) else { continue };
-                talk.renewing = true;
+                let may_ask = |talk: &&mut Talk| !talk.renewing && now.mono.since(talk.asked_at) >= ASK_AFTER;
+                let Some(talk) = self.talks.get_mut(&id).filter(may_ask) else { continue };
+                (talk.renewing, talk.asked_at) = (true, now.mono);
                 let (relay, to) = (Arc::clone(relay), ctx.address());
                 actix::spawn(async move {
                     let reply = match relay.call(id, &RelayCall::Renew).await {

@@ -5,6 +5,7 @@ pub mod answers;
 pub mod catalogue;
 pub mod consultation;
 pub mod consultation_messages;
+mod consultation_talk;
 pub mod emergency;
 pub mod facts;
 pub mod nfc_display;
