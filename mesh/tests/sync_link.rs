@@ -189,7 +189,7 @@ fn as_067_superseded_and_replaced_halt_until_an_operator_reclaims() {
         let nonce = node.greet();
         assert_eq!(alarms(&node.welcome(1, welcome(nonce, code))), [alarm]);
         assert!(node.link.is_halted() && node.link.deadline().is_none());
-        node.give(NodeLinkInput::Lost { taken_over: false });
+        node.give(NodeLinkInput::Lost { how: Loss::Broken });
         assert!(node.link.is_halted());
         node.give(NodeLinkInput::Reclaimed);
         node.greet();
@@ -254,7 +254,7 @@ fn as_024_the_reconnect_delay_grows_to_a_minute_and_starts_small_after_a_minute_
     let mut longest = Vec::new();
     for _ in 0..8 {
         node.greet();
-        node.give(NodeLinkInput::Lost { taken_over: false });
+        node.give(NodeLinkInput::Lost { how: Loss::Broken });
         longest.push(node.link.deadline().unwrap().since(node.now));
     }
     for (n, delay) in longest.iter().enumerate() {
@@ -263,16 +263,35 @@ fn as_024_the_reconnect_delay_grows_to_a_minute_and_starts_small_after_a_minute_
     let nonce = node.greet();
     node.welcome(1, welcome(nonce, WelcomeCode::Ok));
     node.now = node.now.plus(BACKOFF_RESET);
-    node.give(NodeLinkInput::Lost { taken_over: false });
+    node.give(NodeLinkInput::Lost { how: Loss::Broken });
     assert!(node.link.deadline().unwrap().since(node.now) <= BACKOFF_MIN);
 }
 
 #[test]
 fn as_068_a_session_taken_over_alarms_and_waits_a_minute_or_more() {
     let mut node = Node::open();
-    let out = node.give(NodeLinkInput::Lost { taken_over: true });
+    let out = node.give(NodeLinkInput::Lost { how: Loss::TakenOver });
     assert_eq!(alarms(&out), [Alarm::IdentityInUse]);
     assert!(node.link.deadline().unwrap().since(node.now) >= TAKEN_OVER_WAIT);
+}
+
+#[test]
+fn as_068_connections_that_the_broker_cuts_short_one_after_the_other_count_as_taken_over() {
+    let mut node = Node::new();
+    let cut = |node: &mut Node, after: u64, how: Loss| {
+        node.greet();
+        node.now = node.now.plus(Duration::from_secs(after));
+        alarms(&node.give(NodeLinkInput::Lost { how }))
+    };
+    for how in [Loss::Closed, Loss::Closed, Loss::Broken, Loss::Closed, Loss::Closed] {
+        assert_eq!(cut(&mut node, 2, how), [], "a broker that goes away says nothing either");
+    }
+    assert_eq!(cut(&mut node, 31, Loss::Closed), [], "one that lived is no fight");
+    assert_eq!(cut(&mut node, 2, Loss::Closed), []);
+    assert_eq!(cut(&mut node, 2, Loss::Closed), []);
+    assert_eq!(cut(&mut node, 2, Loss::Closed), [Alarm::IdentityInUse]);
+    assert!(node.link.deadline().unwrap().since(node.now) >= TAKEN_OVER_WAIT);
+    assert_eq!(cut(&mut node, 2, Loss::Closed), [], "and counts anew");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use aisle_schemas::{
     event::Event,
     http::cloud::{Fleet, HeldStream, LossView, NodeHealth, NodeState, OverrideView, RejectedDocument, SeenAlarm},
     ids::NodeId,
-    limits::CLOCK_SKEW_MAX,
+    limits::{CLOCK_SKEW_MAX, MESSAGE_EXPIRY_S},
     log::{NodeAlarm, NodeReport},
     record::{Body, NODE_SELF, REPORTED_SET},
 };
@@ -53,7 +53,9 @@ fn seen(row: &NodeRow, noted: Vec<SeenAlarm>, certificate_until: Option<DateTime
         | NodeAlarm::Unknown => false,
     };
     let mut alarms: Vec<SeenAlarm> = noted.into_iter().filter(stands).collect();
-    let is_off = row.clock_skew_s.is_some_and(|skew| skew.unsigned_abs() > CLOCK_SKEW_MAX.as_secs());
+    // A message that lay somewhere for a while looks like a clock that is behind.
+    let off = |skew: i64| skew.unsigned_abs() > CLOCK_SKEW_MAX.as_secs() + if skew < 0 { u64::from(MESSAGE_EXPIRY_S) } else { 0 };
+    let is_off = row.clock_skew_s.is_some_and(off);
     if let (true, NodeState::Online, Some(at)) = (is_off, row.state, row.seen_at) {
         alarms.push(SeenAlarm { alarm: NodeAlarm::ClockOff, at });
     }

@@ -84,6 +84,11 @@ async fn a_body_that_is_no_json_too_large_or_of_another_shape_is_refused() {
             let request = staff.request(method(route.method), &path).header("content-type", "application/json").body(body);
             if route.auth == Auth::Integration { request.bearer_auth(common::INTEGRATION_KEY) } else { request }
         };
+        if route.auth == Auth::Node {
+            // The proof is over the body, so nobody looks into one that is not proven.
+            assert_eq!(staff.send(&what, ask("{".to_owned())).await.refused(401).code, "sign_in_needed");
+            continue;
+        }
         assert_eq!(staff.send(&what, ask("{".to_owned())).await.refused(400).code, "malformed");
         assert_eq!(staff.send(&what, ask("[]".to_owned())).await.refused(422).code, "invalid");
         let large = format!("{{\"x\":\"{}\"}}", "y".repeat(65 * 1024));

@@ -28,7 +28,7 @@ use super::{
     codec::{self, Encoded, Refused, Stamp},
     load::{LoadContext, load},
     log::{Logged, NodeLog},
-    node_link::{LogView, NodeLinkInput},
+    node_link::{LogView, Loss, NodeLinkInput},
     node_peer::{FromNode, NodeInput, NodeIntroduction, NodeOutput, NodePeer, WILL},
     receiver::ApplyFailure,
     signals,
@@ -308,8 +308,20 @@ impl<T: Transport, L: NodeLog> Driver<T, L> {
             LinkEvent::Lost(reason) => {
                 tracing::info!(node = %self.node, %reason, "sync.link.lost");
                 self.hang();
-                let taken_over = reason == LostReason::SessionTakenOver;
-                self.input(NodeInput::Link(NodeLinkInput::Lost { taken_over }));
+                let how = match reason {
+                    LostReason::SessionTakenOver => Loss::TakenOver,
+                    LostReason::Closed => Loss::Closed,
+                    LostReason::HungUp
+                    | LostReason::ConnectTimeout
+                    | LostReason::Refused(_)
+                    | LostReason::Disconnected(_)
+                    | LostReason::Silent
+                    | LostReason::EventsFull
+                    | LostReason::PacketTooLarge(_)
+                    | LostReason::Protocol(_)
+                    | LostReason::Io(_) => Loss::Broken,
+                };
+                self.input(NodeInput::Link(NodeLinkInput::Lost { how }));
             }
         }
     }
@@ -346,7 +358,7 @@ impl<T: Transport, L: NodeLog> Driver<T, L> {
             && write(writer).is_err()
         {
             self.hang();
-            self.jobs.push(async { Done::Input(NodeInput::Link(NodeLinkInput::Lost { taken_over: false })) }.boxed());
+            self.jobs.push(async { Done::Input(NodeInput::Link(NodeLinkInput::Lost { how: Loss::Broken })) }.boxed());
         }
     }
 
@@ -409,7 +421,7 @@ impl<T: Transport, L: NodeLog> Driver<T, L> {
             Ok((handle, events)) => self.link = Some((Writer::spawn(handle), events)),
             Err(error) => {
                 tracing::error!(node = %self.node, %error, "failed to dial");
-                self.input(NodeInput::Link(NodeLinkInput::Lost { taken_over: false }));
+                self.input(NodeInput::Link(NodeLinkInput::Lost { how: Loss::Broken }));
             }
         }
     }

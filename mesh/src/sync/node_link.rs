@@ -18,11 +18,27 @@ use aisle_schemas::{
     sync::{Credit, DownState, Epoch, Mark, NodeStatus, Nonce, PerStream, Seq, Session, Term, Welcome, WelcomeCode},
 };
 
+/// A connection that the broker closes without a word within this time of having accepted it may have been taken over: two that take turns
+/// do so as fast as they dial. A broker that restarts does not, time after time.
+const CUT_SHORT: Duration = Duration::from_secs(30);
+/// So many in a row count as the 0x8E of AS-068, which common brokers send in a form that the client library cannot read.
+const CUT_SHORT_TIMES: u32 = 3;
+
 /// Both logs as a HELLO describes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogView {
     pub send: SendState,
     pub down: DownState,
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// DISCONNECT 0x8E: somebody else came under this identity.
+    TakenOver,
+    /// The broker closed it without a word that the client library can read, which a takeover may look like too.
+    Closed,
+    Broken,
 }
 
 /// Input of the machine.
@@ -38,7 +54,7 @@ pub enum NodeLinkInput {
         ok: bool,
     },
     Lost {
-        taken_over: bool,
+        how: Loss,
     },
     /// A publish was refused with 0x80 or above.
     PublishRefused,
@@ -156,6 +172,10 @@ pub struct NodeLink {
     step: u64,
     /// n of AS-024.
     failures: u32,
+    /// When the present connection was accepted.
+    connected_at: Option<Moment>,
+    /// Connections in a row that the broker accepted and soon closed without a word.
+    cut_short: u32,
     heard_at: Moment,
     heartbeat_at: Moment,
 }
@@ -170,6 +190,8 @@ impl NodeLink {
             truncating: false,
             step: 0,
             failures: 0,
+            connected_at: None,
+            cut_short: 0,
             heard_at: now,
             heartbeat_at: now,
         }
@@ -219,6 +241,7 @@ impl NodeLink {
                 out.push(Output::Dial { session });
             }
             Input::Connected if matches!(self.state, State::Dialling) => {
+                self.connected_at = Some(turn.now);
                 self.state = State::Joining;
                 out.push(Output::Subscribe);
             }
@@ -232,7 +255,7 @@ impl NodeLink {
                 out.push(Output::Alarm(Alarm::SubscribeRefused));
                 self.hang(turn, None, out);
             }
-            Input::Lost { taken_over } => self.lost(turn, taken_over, out),
+            Input::Lost { how } => self.lost(turn, how, out),
             Input::PublishRefused => {
                 out.push(Output::Alarm(Alarm::PublishRefused));
                 self.hang(turn, None, out);
@@ -379,13 +402,19 @@ impl NodeLink {
         out.extend([NodeLinkOutput::CloseStreams, NodeLinkOutput::Hang]);
     }
 
-    fn lost(&mut self, turn: &mut Turn<'_>, taken_over: bool, out: &mut Vec<NodeLinkOutput>) {
+    fn lost(&mut self, turn: &mut Turn<'_>, how: Loss, out: &mut Vec<NodeLinkOutput>) {
         // The loss that follows our own hanging up is no news.
         if matches!(self.state, State::Down { .. } | State::Starting) {
             return;
         }
+        let soon = self.connected_at.take().is_some_and(|at| turn.now.since(at) < CUT_SHORT);
+        self.cut_short = match how {
+            Loss::Closed if soon => self.cut_short + 1,
+            Loss::Closed | Loss::Broken | Loss::TakenOver => 0,
+        };
         let mut wait = None;
-        if taken_over {
+        if how == Loss::TakenOver || self.cut_short >= CUT_SHORT_TIMES {
+            self.cut_short = 0;
             out.push(NodeLinkOutput::Alarm(Alarm::IdentityInUse));
             wait = Some(TAKEN_OVER_WAIT + turn.up_to(BACKOFF_MIN));
         }

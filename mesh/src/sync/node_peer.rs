@@ -16,7 +16,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     log::{Applied, EpochRequest, Logged, ReceivedBatch},
-    node_link::{LogView, NodeLink, NodeLinkInput, NodeLinkOutput},
+    node_link::{LogView, Loss, NodeLink, NodeLinkInput, NodeLinkOutput},
     receiver::{ApplyFailure, Arrival, Incoming, Receiver, ReceiverInput, ReceiverOutput},
     sender::{LoadRequest, Loaded, Sender, SenderInput, SenderOutput},
     turn::{Alarm, Counted, Moment, Turn, earliest},
@@ -411,7 +411,7 @@ impl NodePeer {
                 ReceiverOutput::Release(arrival) => out.push(NodeOutput::Release(arrival)),
                 ReceiverOutput::Ack { nack } => self.ack(turn, nack, out),
                 // The journal has a newer session than this connection: it must go.
-                ReceiverOutput::Fenced => self.tell_link(turn, NodeLinkInput::Lost { taken_over: false }, out),
+                ReceiverOutput::Fenced => self.tell_link(turn, NodeLinkInput::Lost { how: Loss::Broken }, out),
                 ReceiverOutput::Alarm(alarm) => out.push(NodeOutput::Alarm(alarm)),
                 ReceiverOutput::Count(counted) => out.push(NodeOutput::Count(counted)),
             }

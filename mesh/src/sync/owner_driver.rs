@@ -17,7 +17,7 @@ use std::{
 use aisle_schemas::{
     event::Source,
     ids::{InstanceId, NodeId, Partition, TenantId},
-    limits::{BACKOFF_MAX, BACKOFF_MIN, BACKOFF_RESET, LEASE, RECEIVE_MAX_CLOUD, WINDOW_CLOUD},
+    limits::{BACKOFF_MAX, BACKOFF_MIN, BACKOFF_RESET, HELLO_REPEAT, LEASE, RECEIVE_MAX_CLOUD, WINDOW_CLOUD},
     sync::{Nonce, Session, State, Term},
     topic::owner_up_filter,
 };
@@ -134,6 +134,7 @@ impl OwnerSync {
 
 /// A HELLO that is to come again later.
 struct PutOff {
+    at: Moment,
     node: NodeId,
     term: Term,
     session: Session,
@@ -298,6 +299,7 @@ impl<T: Transport, S: OwnerStore> Hub<T, S> {
             fate.send_replace(Fate::Drop);
         }
         self.states.retain(|(waiting, _)| *waiting != part);
+        self.put_off.retain(|put_off| put_off.node.partition() != part);
         self.tasks.retain(|node, _| node.partition() != part);
         self.boards.lock().unwrap_or_else(PoisonError::into_inner).retain(|node, _| node.partition() != part);
     }
@@ -424,7 +426,7 @@ impl<T: Transport, S: OwnerStore> Hub<T, S> {
             let now = self.now();
             if !self.budget.take(now) {
                 if self.put_off.len() < PUT_OFF_MAX {
-                    self.put_off.push_back(PutOff { node, term, session: *session, nonce: body.nonce });
+                    self.put_off.push_back(PutOff { at: now, node, term, session: *session, nonce: body.nonce });
                 } else {
                     signals::counted(ROLE, Counted::Shed);
                 }
@@ -498,10 +500,15 @@ impl<T: Transport, S: OwnerStore> Hub<T, S> {
     }
 
     /// Answers HELLOs that were put off (AS-021), as far as the window has room: in a storm there are thousands, and a link whose writes pile up
-    /// is dropped, which begins the storm anew.
+    /// is dropped, which begins the storm anew. One goes out at each turn, so that other traffic does not silence them.
     fn say_later(&mut self) {
-        while self.in_flight < self.window / 2 || (self.in_flight == 0 && self.window == 1) {
-            let Some(PutOff { node, term, session, nonce }) = self.put_off.pop_front() else { return };
+        let mut is_first = true;
+        while self.in_flight < self.window && (is_first || self.in_flight < self.window / 2) {
+            let Some(PutOff { at, node, term, session, nonce }) = self.put_off.pop_front() else { return };
+            if self.now().since(at) > HELLO_REPEAT[0] {
+                continue; // the node has said HELLO again, and knows this one no more
+            }
+            is_first = false;
             let (body, stamp) = (Box::new(hello::later(nonce, &mut self.rng)), self.stamp());
             if let Some(encoded) = codec::encode_to_node(&node, term, &ToNode::Welcome { session, body }, stamp) {
                 self.publish(encoded);

@@ -4,7 +4,11 @@
 
 use std::time::Duration;
 
-use aisle_mesh::sync::{node_link::NodeLinkInput, node_peer::*, owner_peer::OwnerInput};
+use aisle_mesh::sync::{
+    node_link::{Loss, NodeLinkInput},
+    node_peer::*,
+    owner_peer::OwnerInput,
+};
 use aisle_schemas::sync::Stream;
 use chrono::TimeDelta;
 use rand::Rng;
@@ -69,9 +73,9 @@ impl World {
     pub(super) fn break_something(&mut self) {
         match self.breaks[self.rng.random_range(0..self.breaks.len())] {
             Break::Cut => {
-                let taken_over = self.rng.random_range(0..7) == 0;
+                let how = if self.rng.random_range(0..7) == 0 { Loss::TakenOver } else { Loss::Broken };
                 if self.connection.take().is_some() {
-                    self.node_input(NodeInput::Link(NodeLinkInput::Lost { taken_over }));
+                    self.node_input(NodeInput::Link(NodeLinkInput::Lost { how }));
                 }
             }
             Break::NodeEnds => self.restart_node(),

@@ -47,8 +47,6 @@ pub struct Done {
     pub applied: Applied,
     /// Records whose effects are new.
     pub applied_records: u64,
-    pub outbox: Vec<OutboxRow>,
-    pub logged: Vec<LoggedDown>,
     /// What is known since this batch never to have an effect.
     pub losses: Vec<LossView>,
 }
@@ -99,8 +97,8 @@ impl Tally {
     }
 }
 
-/// Runs the transaction up to its commit.
-pub async fn run(tx: &mut Tx, work: &Work) -> Result<Done, Failure> {
+/// Runs the transaction up to its commit; beside what becomes of the batch, what it wrote for others.
+pub async fn run(tx: &mut Tx, work: &Work) -> Result<(Done, Vec<OutboxRow>, Vec<LoggedDown>), Failure> {
     let Work { node, batch, holder, now, db } = work;
     let begun = cursor::begin(tx, node, batch.stream, holder).await?.ok_or(Failure::Fenced)?;
     if !begun.enrolled || !begun.active || begun.epoch != Some(batch.epoch) || begun.session != Some(batch.session) {
@@ -141,7 +139,8 @@ pub async fn run(tx: &mut Tx, work: &Work) -> Result<Done, Failure> {
         return Err(Failure::Conflict(cursor));
     }
     let Tally { applied, quarantined, poison_run, outbox, logged, losses } = tally;
-    Ok(Done { applied: Applied { cursor: to, quarantined, poison_run }, applied_records: applied, outbox, logged, losses })
+    let done = Done { applied: Applied { cursor: to, quarantined, poison_run }, applied_records: applied, losses };
+    Ok((done, outbox, logged))
 }
 
 /// Numbers of class C that this batch passes and does not hold, so that nothing survives there (AS-025, AS-058); the range is that of the

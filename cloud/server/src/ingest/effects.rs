@@ -142,6 +142,11 @@ impl<'a> Effects<'a> {
         self.losses.clear();
     }
 
+    /// What the node said that it lost since the last flush, for whoever tells it of each node.
+    pub fn take_losses(&mut self) -> Vec<LossView> {
+        std::mem::take(&mut self.losses)
+    }
+
     /// Writes what was gathered.
     pub async fn flush(&mut self, tx: &mut Tx, db: &Db) -> Result<Written, EffectError> {
         Self::flush_all(tx, db, std::slice::from_mut(self)).await

@@ -55,7 +55,9 @@ pub async fn run(tx: &mut Tx, work: &Work) -> Result<(HelloOutcome, Vec<OutboxRo
     };
     let decision = decide(request, Some(&known));
     let Decision::Accept { write, down_epoch } = &decision else {
-        if let Some(alarm) = alarm(&decision) {
+        // After a re-claim `disk_behind` is the way back, and no news to the person who asked for it.
+        let expected = known.reclaim && matches!(&decision, Decision::Refuse { code: WelcomeCode::DiskBehind, .. });
+        if let (Some(alarm), false) = (alarm(&decision), expected) {
             node_alarm::raise(tx, node, alarm, request.now).await?;
         }
         return Ok((HelloOutcome { decision, seen: known.seen, down: known.down }, Vec::new()));

@@ -62,7 +62,7 @@ pub struct Ingest {
 impl Ingest {
     /// The store of one owner, in the running tokio runtime. What it commits is told through `feed`.
     pub fn new(db: Db, clock: Arc<dyn Clock>, feed: Feed, instance: InstanceId) -> Self {
-        let gatherer = together::Gatherer::start(db.clone());
+        let gatherer = together::Gatherer::start(db.clone(), feed.clone());
         Self { db, clock, feed, instance, terms: Arc::default(), under: None, acks: PendingAcks::default(), gatherer }
     }
 
@@ -170,7 +170,6 @@ impl ReceiveLog for Ingest {
                 .increment(loss.records);
             tracing::warn!(%node, stream = %loss.stream, kind = loss.kind.as_str(), records = loss.records, "ingest.record.lost");
         }
-        self.feed.push(Committed { outbox: done.outbox, logged: done.logged, reread: false });
         Ok(done.applied)
     }
 }

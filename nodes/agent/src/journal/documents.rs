@@ -171,6 +171,10 @@ impl Desk<'_> {
             sqlx::query_as(include_str!("sql/document_state.sql")).bind(key).fetch_optional(&mut *self.rows).await?;
         let Some((epoch, seq, _)) = row else { return Ok(()) };
         self.effects.arrived = true;
+        // It may have waited already when its device went.
+        if waiting::is_waiting(self.rows, key).await? {
+            return Ok(());
+        }
         waiting::hold(self.rows, key, epoch.parse().map_err(unreadable)?, super::open::seq("document", seq)?, event).await
     }
 

@@ -211,6 +211,13 @@ async fn as_079_a_document_for_a_device_that_comes_later_is_applying_until_its_c
     let disk = reopen(disk, folder.path()).await;
     store_with_window_1(&disk).await;
     assert_eq!(status(&disk, key).await, Some(("4.1".to_owned(), DocumentStatus::Applying, None)));
+    // Its device goes and comes back before anybody brings the picture.
+    let disk = reopen(disk, folder.path()).await;
+    disk.journal.equip(Equipment::default()).await.unwrap();
+    assert_eq!(status(&disk, key).await, rejected("4.1", "not_here"));
+    let disk = reopen(disk, folder.path()).await;
+    store_with_window_1(&disk).await;
+    assert_eq!(status(&disk, key).await, Some(("4.1".to_owned(), DocumentStatus::Applying, None)));
     let waiting = disk.journal.waiting_documents().await.unwrap();
     assert_eq!(waiting.iter().map(|waiting| waiting.media.as_slice()).collect::<Vec<_>>(), [[blob]]);
     let settled = ContentSettled {

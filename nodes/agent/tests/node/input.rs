@@ -83,6 +83,8 @@ fn valid(body: Option<&str>) -> Value {
         Some("TillPayment") => json!({ "cart_sha256": "0".repeat(64), "total_minor": 1, "slip": "x" }),
         Some("ExitRequest") => json!({ "token": "x" }),
         Some("ZoneCount") => json!({ "zone": "pets", "people": 1 }),
+        Some("FactReports") => json!({ "facts": [] }),
+        Some("EmergencyRequest") => json!({ "set": "fire", "mode": { "mode": "replace" }, "lasts_s": 60 }),
         _ => Value::Null,
     }
 }
