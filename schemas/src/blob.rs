@@ -200,12 +200,12 @@ pub fn claim(node: &NodeId, hash: &ContentHash, at: DateTime<Utc>) -> String {
 
 /// The `authorization` header of a node without a certificate, which only one machine can live with: whoever has the store's key can make it.
 pub fn authorization(node: &NodeId, key: &StoreKey, hash: &ContentHash, at: DateTime<Utc>) -> String {
-    format!("{SCHEME}{node} {} {}", at.timestamp(), hex::encode(key.content_proof(&claim(node, hash, at))))
+    header(node, at, &Proof::StoreKey(key.content_proof(&claim(node, hash, at)).to_vec()))
 }
 
-/// The `authorization` header of a node with a certificate. `signature` is of [`claim`], under the certificate's key, which never leaves the box.
-pub fn certified_authorization(node: &NodeId, at: DateTime<Utc>, fingerprint: &[u8; 32], signature: &[u8]) -> String {
-    format!("{SCHEME}{node} {} {}:{}", at.timestamp(), hex::encode(fingerprint), hex::encode(signature))
+/// The `authorization` header of a node with a certificate. `proof` is of [`claim`], under the certificate's key, which never leaves the box.
+pub fn header(node: &NodeId, at: DateTime<Utc>, proof: &Proof) -> String {
+    format!("{SCHEME}{node} {} {proof}", at.timestamp())
 }
 
 /// How a node proves who it is.
@@ -215,6 +215,27 @@ pub enum Proof {
     StoreKey(Vec<u8>),
     /// Under the key of this certificate, by its SHA-256.
     Certificate { fingerprint: [u8; 32], signature: Vec<u8> },
+}
+
+impl Proof {
+    /// Reads what is written in a header; `None` where it is unreadable.
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text.split_once(':') {
+            None => Self::StoreKey(hex::decode(text).ok()?),
+            Some((fingerprint, signature)) => {
+                Self::Certificate { fingerprint: hex::decode(fingerprint).ok()?.try_into().ok()?, signature: hex::decode(signature).ok()? }
+            }
+        })
+    }
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StoreKey(proof) => f.write_str(&hex::encode(proof)),
+            Self::Certificate { fingerprint, signature } => write!(f, "{}:{}", hex::encode(fingerprint), hex::encode(signature)),
+        }
+    }
 }
 
 /// Who claims to fetch, when by its own clock, and the proof to be checked.
@@ -230,14 +251,8 @@ impl Fetcher {
     pub fn parse(header: &str) -> Option<Self> {
         let mut parts = header.strip_prefix(SCHEME)?.splitn(3, ' ');
         let (node, at, proof) = (parts.next()?, parts.next()?, parts.next()?);
-        let proof = match proof.split_once(':') {
-            None => Proof::StoreKey(hex::decode(proof).ok()?),
-            Some((fingerprint, signature)) => {
-                Proof::Certificate { fingerprint: hex::decode(fingerprint).ok()?.try_into().ok()?, signature: hex::decode(signature).ok()? }
-            }
-        };
         let at = DateTime::from_timestamp(at.parse().ok()?, 0)?;
-        Some(Self { node: NodeId::parse(node).ok()?, at, proof })
+        Some(Self { node: NodeId::parse(node).ok()?, at, proof: Proof::parse(proof)? })
     }
     /// Whether the node made the proof within [`PROOF_SKEW_MAX`] of this instant.
     pub fn is_fresh(&self, now: DateTime<Utc>) -> bool {
@@ -281,7 +296,7 @@ mod tests {
         let day = 86_400;
         assert!(fetcher.is_fresh(at(day)) && fetcher.is_fresh(at(-day)), "a clock may be a day off");
         assert!(!fetcher.is_fresh(at(2 * day)) && !fetcher.is_fresh(at(-2 * day)));
-        let certified = certified_authorization(&node("acme.s1.n1"), at(0), &[7; 32], &[1, 2, 3]);
+        let certified = super::header(&node("acme.s1.n1"), at(0), &Proof::Certificate { fingerprint: [7; 32], signature: vec![1, 2, 3] });
         let certified = Fetcher::parse(&certified).unwrap();
         assert_eq!(certified.proof, Proof::Certificate { fingerprint: [7; 32], signature: vec![1, 2, 3] });
         assert_eq!(certified.claim(&hash), fetcher.claim(&hash));

@@ -6,7 +6,7 @@ mod common;
 
 use aisle_mesh::tls::{Authority, Certificate, Identity, PrivateKey, SigningRequest};
 use aisle_schemas::{
-    blob::{BLOB_BYTES_MAX, Blob, ContentHash, MediaType, authorization, certified_authorization, claim},
+    blob::{BLOB_BYTES_MAX, Blob, ContentHash, MediaType, Proof, authorization, claim, header},
     event::Event,
     http::cloud::OfferView,
     ids::{EventId, NodeId},
@@ -165,7 +165,7 @@ async fn as_106_a_box_with_a_certificate_fetches_by_its_key_alone_and_nothing_on
     let path = format!("/v1/content/{}", blob.sha256);
     let asks = async |name: &NodeId, signs: &PrivateKey| {
         let signature = signs.sign(claim(name, &blob.sha256, cloud.now()).as_bytes()).unwrap();
-        let header = certified_authorization(name, cloud.now(), &certificate.fingerprint, &signature);
+        let header = header(name, cloud.now(), &Proof::Certificate { fingerprint: certificate.fingerprint, signature: signature.clone() });
         cloud.stranger().request(Method::GET, &path).header("authorization", header).send().await.unwrap()
     };
     let answer = asks(&node, &key).await;

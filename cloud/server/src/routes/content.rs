@@ -1,8 +1,9 @@
 //! Content by hash: marketers upload it, nodes fetch it with ranges (AS-079).
 //!
 //! Owns the two routes, what may be uploaded, and who may fetch: nodes by a proof under their certificate's key (under their store's key where
-//! the configuration alone made them nodes), people by their session, because a phone shows the same picture as a screen. Takes bytes; emits them under their SHA-256, which is computed here and never believed. On
-//! failure: a refusal, and nothing is kept; a stream that the database cuts short ends early, and whoever fetches resumes.
+//! the configuration alone made them nodes), people by their session, because a phone shows the same picture as a screen. Takes bytes; emits them
+//! under their SHA-256, which is computed here and never believed. On failure: a refusal, and nothing is kept; a stream that the database cuts
+//! short ends early, and whoever fetches resumes.
 
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use aisle_mesh::tls::{Certificate, ValidityState};
 use aisle_schemas::{
     blob::{BLOB_BYTES_MAX, Blob, ContentHash, Fetcher, MEDIA_MAX, MediaType, Proof},
     http::cloud::Role,
-    ids::EventId,
+    ids::{EventId, NodeId},
 };
 use aisle_store::{
     Db, StoreError,
@@ -121,23 +122,29 @@ async fn proves(cloud: &Cloud, fetcher: &Fetcher, sha256: &ContentHash) -> Resul
         Proof::StoreKey(_) if !fetcher.is_proven(&info.key, sha256) => Ok(false),
         Proof::StoreKey(_) => content::may_fetch(&mut cloud.db.read().await?, &fetcher.node).await,
         Proof::Certificate { fingerprint, signature } => {
-            let found = content::certificate(&mut cloud.db.read().await?, *fingerprint).await?;
-            let Some(pem) = found.filter(|(node, _)| *node == fetcher.node).map(|(_, pem)| pem) else { return Ok(false) };
-            let certificate = match Certificate::from_pem(&pem) {
-                Ok(certificate) => certificate,
-                Err(error) => {
-                    tracing::error!(node = %fetcher.node, error = &error as &dyn std::error::Error, "a certificate that we gave cannot be read");
-                    return Ok(false);
-                }
-            };
-            let stands = match certificate.validity.state(cloud.now()) {
-                ValidityState::Fresh | ValidityState::Due => true,
-                // Good for renewal alone (AS-107).
-                ValidityState::Expired | ValidityState::Spent => false,
-            };
-            Ok(stands && certificate.verifies(fetcher.claim(sha256).as_bytes(), signature))
+            certified(cloud, &fetcher.node, (*fingerprint, signature), &fetcher.claim(sha256)).await
         }
     }
+}
+
+/// Whether a certificate that stands now is the node's, and its key signed the claim.
+pub async fn certified(cloud: &Cloud, node: &NodeId, proof: ([u8; 32], &[u8]), claim: &str) -> Result<bool, StoreError> {
+    let (fingerprint, signature) = proof;
+    let found = content::certificate(&mut cloud.db.read().await?, fingerprint).await?;
+    let Some(pem) = found.filter(|(of, _)| of == node).map(|(_, pem)| pem) else { return Ok(false) };
+    let certificate = match Certificate::from_pem(&pem) {
+        Ok(certificate) => certificate,
+        Err(error) => {
+            tracing::error!(%node, error = &error as &dyn std::error::Error, "a certificate that we gave cannot be read");
+            return Ok(false);
+        }
+    };
+    let stands = match certificate.validity.state(cloud.now()) {
+        ValidityState::Fresh | ValidityState::Due => true,
+        // Good for renewal alone (AS-107).
+        ValidityState::Expired | ValidityState::Spent => false,
+    };
+    Ok(stands && certificate.verifies(claim.as_bytes(), signature))
 }
 
 /// Which bytes are asked for, first and last.

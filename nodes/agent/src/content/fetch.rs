@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aisle_mesh::clock::Clock;
 use aisle_mesh::tls::PrivateKey;
-use aisle_schemas::blob::{Blob, authorization, certified_authorization, claim};
+use aisle_schemas::blob::{Blob, Proof, authorization, claim, header};
 use aisle_schemas::code::StoreKey;
 use aisle_schemas::ids::NodeId;
 use bytes::Bytes;
@@ -100,15 +100,23 @@ pub struct Asker {
 }
 
 impl Asker {
-    /// The header that proves it. Reads the certificate each time: it may have been renewed.
+    /// A claim under the key of the box's certificate; `None` where it has none, and the store's key stands for it. Reads the certificate each time:
+    /// it may have been renewed.
+    ///
+    /// # Errors
+    /// When certificate or key cannot be read.
+    pub fn certified(&self, claim: &str) -> Result<Option<Proof>, IdentityError> {
+        let Some(folder) = &self.identity else { return Ok(None) };
+        let held = folder.read()?;
+        let signature = PrivateKey::from_pem(held.node.expose_secret()).and_then(|key| key.sign(claim.as_bytes()))?;
+        Ok(Some(Proof::Certificate { fingerprint: held.certificate.fingerprint, signature }))
+    }
+
     fn authorization(&self, blob: Blob) -> Result<String, FetchError> {
-        let Self { node, key, identity, clock } = self;
+        let Self { node, key, identity: _, clock } = self;
         let (hash, at) = (blob.sha256, clock.now());
-        let Some(folder) = identity else { return Ok(authorization(node, key, &hash, at)) };
-        let held = folder.read().map_err(FetchError::Identity)?;
-        let signed = PrivateKey::from_pem(held.node.expose_secret()).and_then(|key| key.sign(claim(node, &hash, at).as_bytes()));
-        let signature = signed.map_err(|error| FetchError::Identity(error.into()))?;
-        Ok(certified_authorization(node, at, &held.certificate.fingerprint, &signature))
+        let proof = self.certified(&claim(node, &hash, at)).map_err(FetchError::Identity)?;
+        Ok(proof.map_or_else(|| authorization(node, key, &hash, at), |proof| header(node, at, &proof)))
     }
 }
 

@@ -29,7 +29,8 @@ use tokio::task::JoinHandle;
 use crate::config::ContentConfig;
 use crate::identity::IdentityFolder;
 use cache::Cache;
-use fetch::{Asker, FetchError, Source};
+pub use fetch::Asker;
+use fetch::{FetchError, Source};
 
 /// Blobs fetched at the same time: a store's line is narrow, and its visits go first.
 const FETCHES_MAX: usize = 2;
