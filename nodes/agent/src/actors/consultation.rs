@@ -588,12 +588,12 @@ impl Handler<Tick> for Consultations {
         }
         if let Some(relay) = &self.relay {
             let due = self.book.all().filter_map(|kept| match kept.phase() {
-                Phase::Active { renewed_at, .. } if now.mono.since(*renewed_at) >= RENEW_AFTER => Some(kept.offer().id),
-                Phase::Claimed { .. } => Some(kept.offer().id),
+                Phase::Active { renewed_at, .. } if now.mono.since(*renewed_at) >= RENEW_AFTER => Some((kept.offer().id, Duration::ZERO)),
+                Phase::Claimed { .. } => Some((kept.offer().id, ASK_AFTER)),
                 Phase::Active { .. } | Phase::Offered { .. } | Phase::Over { .. } => None,
             });
-            for id in due {
-                let may_ask = |talk: &&mut Talk| !talk.renewing && now.mono.since(talk.asked_at) >= ASK_AFTER;
+            for (id, gap) in due {
+                let may_ask = |talk: &&mut Talk| !talk.renewing && now.mono.since(talk.asked_at) >= gap;
                 let Some(talk) = self.talks.get_mut(&id).filter(may_ask) else { continue };
                 (talk.renewing, talk.asked_at) = (true, now.mono);
                 let (relay, to) = (Arc::clone(relay), ctx.address());
