@@ -12,6 +12,8 @@ function browser(refusals: number) {
   const left = { refusals };
   vi.stubGlobal("location", { pathname: "/tablet/tablet-1", hash: "", search: "", href: "http://node/tablet/tablet-1" });
   vi.stubGlobal("addEventListener", () => undefined);
+  // What a read brings is not looked at here; a key that is made beside the clock of the test would outlive it.
+  vi.stubGlobal("crypto", { subtle: { generateKey: () => Promise.reject(new Error("no key")) } });
   vi.stubGlobal("requestAnimationFrame", (drawn: () => void) => setTimeout(drawn, 16));
   vi.stubGlobal("fetch", async (address: string, { method = "GET" }: RequestInit = {}) => {
     asked.push(`${method} ${address}`);
