@@ -38,11 +38,12 @@ use crate::actors::visits::{Visits, VisitsConfig};
 use crate::actors::zones::{Listener, Zones, ZonesConfig};
 use crate::actors::{Tick, recipient, tell};
 use crate::config::{DeviceConfig, NodeConfig};
-use crate::content::{Content, ContentKeeper, ContentParts};
+use crate::content::{Asker, Content, ContentKeeper, ContentParts};
 use crate::devices::bridge::{Bridge, BridgeConfig};
 use crate::devices::{Door, Faces, NfcFace, ScreenFace, TabletsFace, TripsFace};
 use crate::fatal::{Fatal, FatalError};
 use crate::http::{self, HttpConfig};
+use crate::identity::IdentityFolder;
 use crate::journal::{Journal, JournalError, OpenError, RecordMaker, Settings};
 use crate::keepers::Keepers;
 use crate::lasting_clock::LastingClock;
@@ -369,7 +370,13 @@ fn relay(config: &NodeConfig, clock: &Arc<dyn Clock>) -> Option<Arc<Relay>> {
             return None;
         }
     };
-    match Relay::new(&base, ca.as_deref(), config.node_id(), config.store_key.clone(), Arc::clone(clock)) {
+    let who = Asker {
+        node: config.node_id(),
+        key: config.store_key.clone(),
+        identity: identity.map(|identity| IdentityFolder::new(identity.folder.clone())),
+        clock: Arc::clone(clock),
+    };
+    match Relay::new(&base, ca.as_deref(), who) {
         Ok(relay) => Some(Arc::new(relay)),
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "failed to use the cloud's address: no advice is offered");
