@@ -1,3 +1,4 @@
+//! Holds what a phone knows of what its customer shares: after a reload, without an answer, and when a grant is said twice.
 import { afterEach, expect, test, vi } from "vitest";
 import { look, share } from "../sharing.ts";
 

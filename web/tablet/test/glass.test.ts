@@ -1,3 +1,4 @@
+//! Holds the three clocks of what is on the glass: line, granted time, and idleness.
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { glass, HIDE_MS, IDLE_MS } from "../glass.ts";
 

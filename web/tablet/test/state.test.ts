@@ -1,3 +1,4 @@
+//! Holds that a tablet confirms what it holds no more, locks by itself, and shows nothing past the time that was granted.
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { TabletView } from "../../shared/types.ts";
 
